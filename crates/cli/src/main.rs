@@ -1,0 +1,4 @@
+//! The `camelid` command.
+#![forbid(unsafe_code)]
+
+fn main() {}

@@ -1,0 +1,130 @@
+//! Why a model could not be loaded or run.
+
+use crate::batch::SeqId;
+
+/// Everything that can go wrong between a GGUF file and its text.
+///
+/// The variants are the decisions a caller can take: pick another file, another request, or give
+/// the request more room.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The file is not a GGUF file that can be read.
+    #[error(transparent)]
+    Gguf(#[from] camelid_gguf::Error),
+    /// A number of the model's is outside what the arithmetic takes.
+    #[error(transparent)]
+    Kernels(#[from] camelid_kernels::Error),
+    /// The model's architecture is not one this engine runs.
+    #[error("architecture `{found}` is not supported; supported: {}", supported.join(", "))]
+    UnsupportedArchitecture {
+        /// The value of `general.architecture`.
+        found: String,
+        /// The names this engine runs.
+        supported: Vec<&'static str>,
+    },
+    /// The file asks for something that would change the arithmetic and is not implemented.
+    #[error("{what} is not supported: found {found}; supported: {supported}")]
+    Unsupported {
+        /// The metadata key or tensor that asks for it.
+        what: String,
+        /// What it asks for.
+        found: String,
+        /// What would be accepted.
+        supported: String,
+    },
+    /// A metadata value is present but outside what a model can have.
+    #[error("metadata key `{key}`: found {found}, allowed {allowed}")]
+    Metadata {
+        /// The metadata key.
+        key: String,
+        /// Its value.
+        found: String,
+        /// The range or form that is allowed.
+        allowed: String,
+    },
+    /// Tensors are missing or have another shape or type than the metadata says; all are named.
+    #[error("weights do not fit the metadata: {}", problems.join("; "))]
+    Weights {
+        /// One line for each tensor.
+        problems: Vec<String>,
+    },
+    /// The vocabulary contradicts itself.
+    #[error("vocabulary: {0}")]
+    Vocab(#[from] crate::vocab::VocabError),
+    /// The prompt leaves no room for an answer and the request forbids shortening it.
+    #[error("the prompt has {n_prompt} tokens, at most {limit} fit in the context of {n_ctx}")]
+    PromptTooLong {
+        /// Tokens in the prompt.
+        n_prompt: usize,
+        /// The largest prompt that would have been taken.
+        limit: usize,
+        /// The request's context length.
+        n_ctx: usize,
+    },
+    /// A request for no tokens at all: there is nothing to predict from.
+    #[error("the prompt has no tokens")]
+    EmptyPrompt,
+    /// An option of the request or of the model is out of range.
+    #[error("option `{name}`: found {found}, allowed {allowed}")]
+    Option {
+        /// The option's field name.
+        name: &'static str,
+        /// Its value.
+        found: String,
+        /// The range that is allowed.
+        allowed: String,
+    },
+    /// A token id that the vocabulary does not have.
+    #[error("token id {id} is outside the vocabulary of {n_vocab}")]
+    TokenOutOfRange {
+        /// The id.
+        id: u32,
+        /// Number of tokens.
+        n_vocab: usize,
+    },
+    /// A batch continues a sequence at another position than where it ends.
+    #[error("sequence {seq} ends at position {len}, the batch continues at {pos}")]
+    Position {
+        /// The sequence.
+        seq: SeqId,
+        /// Tokens already in its cache.
+        len: u32,
+        /// The position the batch names.
+        pos: u32,
+    },
+    /// The KV cache has no page left.
+    #[error("the KV cache is full: {needed} pages needed, {free} of {total} free")]
+    CacheFull {
+        /// Pages the batch needs.
+        needed: usize,
+        /// Pages free.
+        free: usize,
+        /// Pages there are.
+        total: usize,
+    },
+    /// A forward pass produced logits that are not numbers, so no token can be chosen.
+    #[error("the model produced logits that are not finite at position {pos}")]
+    NotFinite {
+        /// Position of the token whose successor was wanted.
+        pos: u32,
+    },
+    /// Too many requests wait already.
+    #[error("{n_waiting} requests are waiting already")]
+    QueueFull {
+        /// How many may wait.
+        n_waiting: usize,
+    },
+    /// The forward pass that this request shared with others failed.
+    #[error("the batch failed")]
+    Batch(#[source] std::sync::Arc<Error>),
+    /// The model's thread is gone, because an earlier request made it panic.
+    #[error("the engine thread has stopped")]
+    Stopped,
+    /// The operating system refused a thread.
+    #[error("cannot start the engine thread")]
+    Thread(#[source] std::io::Error),
+}
+
+/// Shorthand used throughout the crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

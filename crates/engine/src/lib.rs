@@ -1,0 +1,65 @@
+//! Runs language models from GGUF files.
+//!
+//! ```no_run
+//! use camelid_engine::{GenerateOptions, Model};
+//!
+//! let model = Model::open("model.gguf")?;
+//! for piece in model.generate("Once upon a time", GenerateOptions::default())? {
+//!     print!("{}", piece?.text);
+//! }
+//! # Ok::<(), camelid_engine::Error>(())
+//! ```
+//!
+//! From top to bottom:
+//!
+//! - [`Model`] is a loaded model; [`Generation`] an answer being made. One thread per model forms
+//!   batches from all requests.
+//! - [`Tokenizer`], [`Sampler`], [`StopMatcher`] and [`TextStream`] stand between text and tokens.
+//! - [`Runner`] is the interface to a model at work: a [`Batch`] in, [`Logits`] out, and the keys
+//!   and values of sequences kept between batches.
+//! - [`Decoder`] implements it for any [`ModelSpec`] on any [`device::Device`]. A model is data:
+//!   an architecture is a row of a table and a way to read the metadata.
+//!
+//! There is no async runtime and no network here. A [`Generation`] is an iterator and a `Stream`,
+//! so it fits into both worlds.
+#![forbid(unsafe_code)]
+
+mod arch;
+mod batch;
+mod byte_alphabet;
+mod cpu;
+mod decoder;
+pub mod device;
+mod error;
+mod generation;
+mod model;
+mod page_table;
+mod pre_tokenizer;
+mod runner;
+mod sampler;
+mod scheduler;
+mod spec;
+mod stop;
+mod text_stream;
+mod tokenizer;
+mod vocab;
+mod weights;
+
+pub use arch::supported as supported_architectures;
+pub use batch::{Batch, BatchToken, SeqId, TokenId};
+pub use camelid_gguf as gguf;
+pub use camelid_kernels as kernels;
+pub use cpu::CpuDevice;
+pub use decoder::{CacheOptions, Decoder};
+pub use error::{Error, Result};
+pub use generation::{End, EndReason, GenerateOptions, Generation, LongPrompt, Piece, Stats};
+pub use model::{Model, ModelOptions, Prompt};
+pub use runner::{Logits, Runner};
+pub use sampler::{Sampler, SamplerOptions};
+pub use spec::{
+    Activation, AttentionSpec, BlockSpec, ChannelMixer, ModelSpec, NormSpec, RopeSpec, TokenMixer,
+};
+pub use stop::{Matched, StopMatcher};
+pub use text_stream::TextStream;
+pub use tokenizer::{Special, Tokenizer};
+pub use vocab::{SpecialTokens, TokenKind, Vocab, VocabError};

@@ -1,0 +1,221 @@
+//! A loaded model: from a GGUF file to streamed text.
+
+use std::{num::NonZeroUsize, path::Path, sync::Arc};
+
+use async_channel::{Receiver, Sender, TrySendError};
+use camelid_gguf::GgufFile;
+use camelid_kernels::{Cpu, Kernels, KvType, ThreadTeam};
+
+use crate::{
+    batch::TokenId,
+    cpu::CpuDevice,
+    decoder::{CacheOptions, Decoder},
+    error::{Error, Result},
+    generation::{GenerateOptions, Generation},
+    page_table::PAGE_LEN,
+    scheduler::{Limits, Request, Scheduler},
+    spec::ModelSpec,
+    tokenizer::{Special, Tokenizer},
+};
+
+/// How a model is loaded. [`Default`] suits one user on this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ModelOptions {
+    /// Context of one request in tokens; `None` takes what the model was trained on, at most
+    /// 4,096.
+    pub n_ctx: Option<usize>,
+    /// Requests at work at once. Each may fill its context.
+    pub n_parallel: NonZeroUsize,
+    /// Requests that may wait beyond those.
+    pub n_waiting: NonZeroUsize,
+    /// Tokens in one forward pass.
+    pub n_batch: NonZeroUsize,
+    /// Threads; `None` takes one for each core this process may use.
+    pub n_threads: Option<NonZeroUsize>,
+    /// Number format of cached keys and values.
+    pub kv_type: KvType,
+}
+
+impl Default for ModelOptions {
+    fn default() -> Self {
+        let some = |n| NonZeroUsize::new(n).expect("a constant above 0");
+        Self {
+            n_ctx: None,
+            n_parallel: some(4),
+            n_waiting: some(512),
+            n_batch: some(512),
+            n_threads: None,
+            kv_type: KvType::F16,
+        }
+    }
+}
+
+/// Context of a request where neither the caller nor the model asks for less.
+const DEFAULT_N_CTX: usize = 4096;
+
+/// A loaded model. Cheap to clone; the weights and the engine thread are shared, and go when the
+/// last clone and the last [`Generation`] are gone.
+#[derive(Clone)]
+pub struct Model {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    file: Arc<GgufFile>,
+    spec: Arc<ModelSpec>,
+    tokenizer: Tokenizer,
+    n_ctx: usize,
+    n_waiting: usize,
+    requests: Sender<Request>,
+}
+
+impl std::fmt::Debug for Model {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let shared = &*self.shared;
+        f.debug_struct("Model")
+            .field("architecture", &shared.spec.architecture)
+            .field("n_ctx", &shared.n_ctx)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Model {
+    /// Maps a GGUF file and makes it ready to run, with the default options.
+    ///
+    /// # Errors
+    /// As [`from_gguf`](Self::from_gguf), and when the file cannot be opened.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Self::from_gguf(GgufFile::open(path)?, &ModelOptions::default())
+    }
+
+    /// Makes a GGUF file ready to run. Its weights are used where they lie.
+    ///
+    /// # Errors
+    /// When the file is not a model this engine runs, or the thread cannot be started.
+    pub fn from_gguf(file: GgufFile, options: &ModelOptions) -> Result<Self> {
+        let file = Arc::new(file);
+        // The vocabulary is checked before any tensor is touched.
+        let tokenizer = Tokenizer::from_metadata(file.metadata())?;
+        let n_ctx_train = ModelSpec::from_metadata(file.metadata())?.n_ctx_train;
+        let n_ctx = options.n_ctx.unwrap_or(n_ctx_train.min(DEFAULT_N_CTX)).max(1);
+        let n_seq = options.n_parallel.get();
+        let whole_pages = n_ctx.checked_next_multiple_of(PAGE_LEN);
+        let n_tokens = whole_pages.and_then(|n| n.checked_mul(n_seq)).ok_or_else(|| Error::Option {
+            name: "n_ctx",
+            found: n_ctx.to_string(),
+            allowed: format!("at most {} for {n_seq} requests at once", usize::MAX / n_seq),
+        })?;
+        let cache = CacheOptions { n_tokens, ty: options.kv_type };
+        let decoder = Decoder::new(&file, CpuDevice::new(make_cpu(options)), cache)?;
+        let spec = Arc::clone(decoder.spec());
+        let limits = Limits { n_seq, n_ctx, n_batch: options.n_batch.get() };
+        let scheduler = Scheduler::new(decoder, tokenizer.clone(), limits);
+        let n_waiting = options.n_waiting.get();
+        let (requests, receiver) = async_channel::bounded(n_waiting);
+        std::thread::Builder::new()
+            .name("camelid-engine".to_owned())
+            .spawn(move || run(scheduler, &receiver))
+            .map_err(Error::Thread)?;
+        let shared = Shared { file, spec, tokenizer, n_ctx, n_waiting, requests };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Begins to answer a prompt.
+    ///
+    /// # Errors
+    /// When the queue is full, the engine has stopped, or the text cannot be encoded. What is
+    /// wrong with the prompt or the options otherwise is the generation's first item.
+    pub fn generate(&self, prompt: impl Into<Prompt>, options: GenerateOptions) -> Result<Generation> {
+        let shared = &*self.shared;
+        let prompt = match prompt.into() {
+            Prompt::Text(text) => shared.tokenizer.encode_prompt(&text, Special::Recognise)?,
+            Prompt::Tokens(tokens) => tokens,
+        };
+        let (sender, receiver) = async_channel::unbounded();
+        let request = Request { prompt: prompt.clone(), options, sender };
+        shared.requests.try_send(request).map_err(|error| match error {
+            TrySendError::Full(_) => Error::QueueFull { n_waiting: shared.n_waiting },
+            TrySendError::Closed(_) => Error::Stopped,
+        })?;
+        Ok(Generation::new(receiver, prompt, self.clone()))
+    }
+
+    /// The tokenizer.
+    #[must_use]
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.shared.tokenizer
+    }
+
+    /// What the model is made of.
+    #[must_use]
+    pub fn spec(&self) -> &ModelSpec {
+        &self.shared.spec
+    }
+
+    /// The file: its metadata and tensors.
+    #[must_use]
+    pub fn gguf(&self) -> &GgufFile {
+        &self.shared.file
+    }
+
+    /// Context of one request, in tokens.
+    #[must_use]
+    pub fn n_ctx(&self) -> usize {
+        self.shared.n_ctx
+    }
+}
+
+/// What to continue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Prompt {
+    /// Text, as a template makes it: the texts of control tokens are control tokens.
+    Text(String),
+    /// Tokens, which are run as they are.
+    Tokens(Vec<TokenId>),
+}
+
+impl From<&str> for Prompt {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Prompt {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<Vec<TokenId>> for Prompt {
+    fn from(tokens: Vec<TokenId>) -> Self {
+        Self::Tokens(tokens)
+    }
+}
+
+fn make_cpu(options: &ModelOptions) -> Cpu {
+    let team = match options.n_threads {
+        Some(n) => ThreadTeam::new(n.get()),
+        None => ThreadTeam::with_available(),
+    };
+    Cpu::new(Kernels::detect(), team)
+}
+
+/// The engine thread: sleeps while there is nothing to do, ends when nobody can ask any more.
+fn run(mut scheduler: Scheduler<Decoder<CpuDevice>>, requests: &Receiver<Request>) {
+    loop {
+        if scheduler.is_idle() {
+            match requests.recv_blocking() {
+                Ok(request) => scheduler.admit(request),
+                Err(_) => return,
+            }
+        }
+        while scheduler.has_room() {
+            match requests.try_recv() {
+                Ok(request) => scheduler.admit(request),
+                Err(_) => break,
+            }
+        }
+        scheduler.step();
+    }
+}

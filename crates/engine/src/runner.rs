@@ -1,0 +1,80 @@
+//! The interface between a model at work and everything above it.
+//!
+//! Sampling, queueing and caching policy are written once, above [`Runner`]; what lies below may
+//! be the native [`Decoder`](crate::Decoder), another library's backend, or a test's fake.
+
+use std::ops::Range;
+
+use crate::{
+    batch::{Batch, SeqId},
+    error::Result,
+};
+
+/// A model that runs batches and remembers the keys and values of its sequences.
+pub trait Runner: Send {
+    /// Number of tokens in the vocabulary: the length of a row of logits.
+    fn n_vocab(&self) -> usize;
+
+    /// Runs a batch and keeps its keys and values.
+    ///
+    /// # Errors
+    /// When the batch does not continue its sequences, names tokens outside the vocabulary, or
+    /// the cache is full; the cache is then as it was before.
+    fn forward(&mut self, batch: &Batch) -> Result<Logits<'_>>;
+
+    /// Number of cached tokens of a sequence; 0 for one never seen.
+    fn n_cached(&self, seq: SeqId) -> u32;
+
+    /// Makes `to` an independent copy of the first `len` tokens of `from`, sharing memory.
+    /// What `to` held before is dropped.
+    fn copy(&mut self, from: SeqId, to: SeqId, len: u32);
+
+    /// Drops the tokens of a sequence from position `len` on; 0 frees the sequence.
+    fn truncate(&mut self, seq: SeqId, len: u32);
+
+    /// Drops the tokens in `range` and moves those behind it down, as if they had been computed
+    /// at their new positions.
+    ///
+    /// # Errors
+    /// When the cache has no page left for a part that another sequence shares.
+    fn shift(&mut self, seq: SeqId, range: Range<u32>) -> Result<()>;
+}
+
+/// What a forward pass answers: a row for each token whose logits were wanted, in batch order.
+#[derive(Debug, Clone, Copy)]
+pub struct Logits<'a> {
+    data: &'a [f32],
+    n_vocab: usize,
+}
+
+impl<'a> Logits<'a> {
+    /// Shapes: `data` is `[n_outputs, n_vocab]`.
+    ///
+    /// # Panics
+    /// If `data` is not whole rows.
+    #[must_use]
+    pub fn new(data: &'a [f32], n_vocab: usize) -> Self {
+        assert!(n_vocab > 0 && data.len().is_multiple_of(n_vocab), "logits are whole rows");
+        Self { data, n_vocab }
+    }
+
+    /// Number of rows.
+    #[must_use]
+    pub fn n_outputs(&self) -> usize {
+        self.data.len() / self.n_vocab
+    }
+
+    /// The logits of output `i`: `[n_vocab]`.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    #[must_use]
+    pub fn row(&self, i: usize) -> &'a [f32] {
+        &self.data[i * self.n_vocab..][..self.n_vocab]
+    }
+
+    /// The rows in batch order.
+    pub fn rows(&self) -> impl Iterator<Item = &'a [f32]> {
+        self.data.chunks_exact(self.n_vocab)
+    }
+}

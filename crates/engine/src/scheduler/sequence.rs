@@ -1,0 +1,232 @@
+//! One request at work: its tokens, what of them has been run, and the text they make.
+
+use std::time::Instant;
+
+use async_channel::Sender;
+
+use crate::{
+    batch::{Batch, SeqId, TokenId},
+    error::{Error, Result},
+    generation::{End, EndReason, GenerateOptions, LongPrompt, Piece, Stats},
+    runner::Runner,
+    sampler::Sampler,
+    stop::{Matched, StopMatcher},
+    text_stream::TextStream,
+    tokenizer::Tokenizer,
+};
+
+use super::Request;
+
+/// A request's state between steps.
+#[derive(Debug)]
+pub(super) struct Sequence {
+    id: SeqId,
+    /// The tokens the model sees, oldest first: the prompt and what was generated, less what was
+    /// dropped when the context was full.
+    tokens: Vec<TokenId>,
+    /// How many of `tokens` have been put into a batch.
+    n_run: usize,
+    n_prompt: usize,
+    n_generated: usize,
+    n_ctx: usize,
+    options: GenerateOptions,
+    sampler: Sampler,
+    text: TextStream,
+    stop: StopMatcher,
+    /// What the next piece will hold.
+    piece: Piece,
+    sender: Sender<Result<Piece>>,
+    started: Option<Instant>,
+    prompt_done: Option<Instant>,
+    is_done: bool,
+}
+
+impl Sequence {
+    /// # Errors
+    /// For a prompt that is empty or too long and options out of range.
+    pub(super) fn new(id: SeqId, request: Request, n_ctx_max: usize) -> Result<Self> {
+        let Request { prompt, options, sender } = request;
+        let n_ctx = options.n_ctx.unwrap_or(n_ctx_max).clamp(1, n_ctx_max);
+        let tokens = fit_prompt(prompt, n_ctx, &options)?;
+        Ok(Self {
+            id,
+            n_run: 0,
+            n_prompt: tokens.len(),
+            tokens,
+            n_generated: 0,
+            n_ctx,
+            sampler: Sampler::new(options.sampler.clone())?,
+            text: TextStream::new(),
+            stop: StopMatcher::new(options.stop.iter().cloned()),
+            options,
+            piece: Piece::default(),
+            sender,
+            started: None,
+            prompt_done: None,
+            is_done: false,
+        })
+    }
+
+    pub(super) fn id(&self) -> SeqId {
+        self.id
+    }
+
+    pub(super) fn is_generating(&self) -> bool {
+        self.n_generated > 0
+    }
+
+    #[cfg(test)]
+    pub(super) fn n_generated(&self) -> usize {
+        self.n_generated
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        self.is_done
+    }
+
+    /// Whether nobody listens any more.
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.sender.is_closed()
+    }
+
+    /// Puts the next tokens into a batch, at most `room`.
+    pub(super) fn add_to(&mut self, batch: &mut Batch, room: usize) {
+        let n = (self.tokens.len() - self.n_run).min(room);
+        if n == 0 {
+            return;
+        }
+        self.started.get_or_insert_with(Instant::now);
+        let end = self.n_run + n;
+        let pos = u32::try_from(self.n_run).expect("a context is shorter than 2^32 tokens");
+        batch.push_slice(self.id, pos, &self.tokens[self.n_run..end], end == self.tokens.len());
+        self.n_run = end;
+    }
+
+    /// Chooses the next token and sends the text it completes. Shapes: `logits` is `[n_vocab]`.
+    pub(super) fn take_logits(&mut self, logits: &[f32], tokenizer: &Tokenizer) {
+        self.prompt_done.get_or_insert_with(Instant::now);
+        if self.options.n_predict == Some(0) {
+            return self.finish(EndReason::Length);
+        }
+        let Some(token) = self.sampler.sample(logits, &self.tokens) else {
+            let pos = u32::try_from(self.n_run - 1).unwrap_or(u32::MAX);
+            return self.fail(Error::NotFinite { pos });
+        };
+        self.tokens.push(token);
+        self.n_generated += 1;
+        if tokenizer.vocab().is_end_of_generation(token) {
+            return self.finish(EndReason::Stop);
+        }
+        self.piece.tokens.push(token);
+        let mut text = String::new();
+        self.text.push(tokenizer.bytes(token), &mut text);
+        self.take_text(&text);
+        if !self.is_done && self.options.n_predict.is_some_and(|n| self.n_generated >= n) {
+            self.finish(EndReason::Length);
+        }
+    }
+
+    fn take_text(&mut self, text: &str) {
+        match self.stop.push(text) {
+            Matched::Stop(text) => {
+                self.piece.text.push_str(&text);
+                self.send_end(EndReason::Stop);
+            }
+            Matched::Text(text) if text.is_empty() => {}
+            Matched::Text(text) => {
+                self.piece.text.push_str(&text);
+                let piece = std::mem::take(&mut self.piece);
+                self.send(Ok(piece));
+            }
+        }
+    }
+
+    /// Drops the older half of what need not be kept once no further token fits, or ends.
+    pub(super) fn make_room(&mut self, runner: &mut impl Runner) {
+        if self.tokens.len() <= self.n_ctx {
+            return;
+        }
+        let n_keep = self.options.n_keep.min(self.n_ctx - 1);
+        let n_drop = ((self.n_ctx - n_keep) / 2).max(1);
+        if !self.options.shift {
+            return self.finish(EndReason::Length);
+        }
+        let dropped = n_keep..n_keep + n_drop;
+        match runner.shift(self.id, dropped.start as u32..dropped.end as u32) {
+            Ok(()) => {
+                self.tokens.drain(dropped);
+                self.n_run -= n_drop;
+            }
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// Ends with all text that was held back.
+    fn finish(&mut self, reason: EndReason) {
+        let mut rest = String::new();
+        self.text.finish(&mut rest);
+        match self.stop.push(&rest) {
+            Matched::Stop(text) => self.piece.text.push_str(&text),
+            Matched::Text(text) => {
+                self.piece.text.push_str(&text);
+                self.piece.text.push_str(&self.stop.finish());
+            }
+        }
+        self.send_end(reason);
+    }
+
+    fn send_end(&mut self, reason: EndReason) {
+        let end = End { reason, stats: self.stats() };
+        let piece = Piece { end: Some(end), ..std::mem::take(&mut self.piece) };
+        self.is_done = true;
+        self.send(Ok(piece));
+    }
+
+    /// Ends with an error.
+    pub(super) fn fail(&mut self, error: Error) {
+        self.is_done = true;
+        self.send(Err(error));
+    }
+
+    fn send(&self, piece: Result<Piece>) {
+        // The channel has no bound, so this fails only when nobody listens; the next step sees it.
+        drop(self.sender.try_send(piece));
+    }
+
+    fn stats(&self) -> Stats {
+        let now = Instant::now();
+        let started = self.started.unwrap_or(now);
+        let prompt_done = self.prompt_done.unwrap_or(now);
+        Stats {
+            n_prompt: self.n_prompt,
+            n_generated: self.n_generated,
+            prompt_duration: prompt_done - started,
+            generate_duration: now - prompt_done,
+        }
+    }
+}
+
+/// A prompt that leaves room for at least one token more.
+fn fit_prompt(
+    mut prompt: Vec<TokenId>,
+    n_ctx: usize,
+    options: &GenerateOptions,
+) -> Result<Vec<TokenId>> {
+    let n_prompt = prompt.len();
+    let limit = n_ctx - 1;
+    if n_prompt == 0 {
+        return Err(Error::EmptyPrompt);
+    }
+    if n_prompt <= limit {
+        return Ok(prompt);
+    }
+    // A context of one token has room for a prompt or an answer, not for both.
+    if options.long_prompt == LongPrompt::Refuse || limit == 0 {
+        return Err(Error::PromptTooLong { n_prompt, limit, n_ctx });
+    }
+    let n_keep = options.n_keep.min(limit);
+    let n_left = n_ctx - ((n_ctx - n_keep) / 2).max(1);
+    tracing::warn!(n_prompt, n_left, n_keep, n_ctx, "the prompt is too long: its middle is dropped");
+    prompt.drain(n_keep..n_keep + (n_prompt - n_left));
+    Ok(prompt)
+}

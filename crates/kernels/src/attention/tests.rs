@@ -1,0 +1,145 @@
+use super::*;
+use crate::kv_pool::KvType;
+
+/// Deterministic noise in -1..1.
+fn noise(n: usize, seed: u32) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(1);
+    (0..n)
+        .map(|_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+        })
+        .collect()
+}
+
+struct Case {
+    kv: KvPool,
+    k: Vec<f32>,
+    v: Vec<f32>,
+    pages: Vec<u32>,
+}
+
+/// A sequence of `n_tokens` in pages laid out backwards.
+fn case(spec: &Attention, ty: KvType, n_tokens: usize, page_len: usize) -> Case {
+    let slot_len = spec.n_head_kv * spec.head_dim;
+    let n_pages = n_tokens.div_ceil(page_len).max(1);
+    let mut kv = KvPool::new(ty, n_pages, page_len, spec.n_head_kv, spec.head_dim);
+    // Multiples of 1/64 below 4: exact in f16.
+    let coarse = |x: f32| (x * 256.0).round() / 64.0;
+    let k: Vec<f32> = noise(n_tokens * slot_len, 1).into_iter().map(coarse).collect();
+    let v: Vec<f32> = noise(n_tokens * slot_len, 2).into_iter().map(coarse).collect();
+    let pages: Vec<u32> = (0..n_pages as u32).rev().collect();
+    let slots: Vec<usize> = (0..n_tokens)
+        .map(|i| pages[i / page_len] as usize * page_len + i % page_len)
+        .collect();
+    kv.store(&slots, &k, &v);
+    Case { kv, k, v, pages }
+}
+
+/// The textbook form in f64.
+fn textbook(spec: &Attention, case: &Case, q: &[f32], n_visible: usize) -> Vec<f32> {
+    let (dim, slot_len) = (spec.head_dim, spec.n_head_kv * spec.head_dim);
+    let first = spec.window.map_or(0, |window| n_visible.saturating_sub(window));
+    let mut out = Vec::new();
+    for (head, q) in q.chunks_exact(dim).enumerate() {
+        let row = |data: &[f32], i: usize| {
+            data[i * slot_len + head / spec.n_rep() * dim..][..dim].to_vec()
+        };
+        let scores: Vec<f64> = (first..n_visible)
+            .map(|i| {
+                let k = row(&case.k, i);
+                let dot: f64 = q.iter().zip(&k).map(|(q, k)| f64::from(*q) * f64::from(*k)).sum();
+                let score = dot * f64::from(spec.scale);
+                spec.softcap.map_or(score, |cap| f64::from(cap) * (score / f64::from(cap)).tanh())
+            })
+            .collect();
+        let max = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let weights: Vec<f64> = scores.iter().map(|s| (s - max).exp()).collect();
+        let sum: f64 = weights.iter().sum();
+        for d in 0..dim {
+            let value: f64 =
+                weights.iter().enumerate().map(|(i, w)| w * f64::from(row(&case.v, first + i)[d])).sum();
+            out.push((value / sum) as f32);
+        }
+    }
+    out
+}
+
+fn assert_close(got: &[f32], want: &[f32], what: &str) {
+    assert_eq!(got.len(), want.len());
+    for (i, (got, want)) in got.iter().zip(want).enumerate() {
+        assert!((got - want).abs() <= 2e-5, "{what}: element {i} is {got}, expected {want}");
+    }
+}
+
+#[test]
+fn equals_the_textbook_form() {
+    let plain = Attention::new(4, 2, 20);
+    let specs = [
+        plain.clone(),
+        Attention { window: Some(5), ..plain.clone() },
+        Attention { softcap: Some(2.0), ..plain.clone() },
+        Attention { scale: 3.0, ..plain },
+    ];
+    let n_tokens = if cfg!(miri) { 40 } else { 150 };
+    for spec in &specs {
+        for ty in [KvType::F32, KvType::F16] {
+            let case = case(spec, ty, n_tokens, 16);
+            let visible = [1, 2, 31, 32, 33, n_tokens];
+            let queries: Vec<Query<'_>> =
+                visible.iter().map(|&n_visible| Query { pages: &case.pages, n_visible }).collect();
+            let q = noise(queries.len() * 80, 3);
+            for kernels in Kernels::available() {
+                let mut out = vec![f32::NAN; q.len()];
+                let team = ThreadTeam::new(2);
+                attention((kernels, &team), spec, &case.kv, &queries, (&q, &mut out));
+                for (i, n_visible) in visible.into_iter().enumerate() {
+                    let want = textbook(spec, &case, &q[i * 80..][..80], n_visible);
+                    let what = format!("{} {ty:?} {spec:?} sees {n_visible}", kernels.name());
+                    assert_close(&out[i * 80..][..80], &want, &what);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn bits_do_not_depend_on_batch_pages_or_threads() {
+    let spec = Attention::new(4, 2, 16);
+    let n_tokens = 100;
+    let (a, b) = (case(&spec, KvType::F16, n_tokens, 8), case(&spec, KvType::F16, n_tokens, 32));
+    let q = noise(3 * 64, 5);
+    let run = |case: &Case, n_threads: usize, range: std::ops::Range<usize>| {
+        let queries: Vec<Query<'_>> =
+            range.clone().map(|i| Query { pages: &case.pages, n_visible: n_tokens - i }).collect();
+        let mut out = vec![0.0; range.len() * 64];
+        let team = ThreadTeam::new(n_threads);
+        let q = &q[range.start * 64..range.end * 64];
+        attention((Kernels::detect(), &team), &spec, &case.kv, &queries, (q, &mut out));
+        out
+    };
+    let all = run(&a, 1, 0..3);
+    assert_eq!(all, run(&b, 3, 0..3));
+    assert_eq!(all[64..128], run(&b, 2, 1..2));
+}
+
+#[test]
+fn a_query_that_sees_nothing_gives_zeros() {
+    let spec = Attention::new(2, 1, 4);
+    let case = case(&spec, KvType::F32, 3, 2);
+    let mut out = [1.0; 8];
+    let team = ThreadTeam::new(1);
+    let query = Query { pages: &[], n_visible: 0 };
+    attention((Kernels::detect(), &team), &spec, &case.kv, &[query], (&[1.0; 8], &mut out));
+    assert_eq!(out, [0.0; 8]);
+}
+
+#[test]
+#[should_panic(expected = "query sees 9 tokens in 2 pages of 4")]
+fn too_few_pages_are_refused() {
+    let spec = Attention::new(1, 1, 4);
+    let case = case(&spec, KvType::F32, 8, 4);
+    let query = Query { pages: &case.pages, n_visible: 9 };
+    let team = ThreadTeam::new(1);
+    attention((Kernels::detect(), &team), &spec, &case.kv, &[query], (&[0.0; 4], &mut [0.0; 4]));
+}

@@ -1,0 +1,179 @@
+//! Every block format, described once.
+//!
+//! A quantised row is a sequence of blocks. Whatever the packing, an element is always
+//!
+//! ```text
+//! value = scale * (code - ZERO) - min
+//! ```
+//!
+//! with an integer `code` in `0..=255`, a constant `ZERO` per format, and one f32 `scale` (and
+//! `min`, in some formats) per group of 16 or 32 consecutive elements. So a format is described
+//! by its [`Format::unpack`], which turns a block into codes, scales and minimums; dequantisation
+//! and the integer dot products follow from that. Evaluated in f32 as written above, the value
+//! has the same bits as ggml's `dequantize_row_*` gives.
+//!
+//! Blocks are read as bytes, little-endian, without alignment.
+
+mod q8_0;
+
+use half::f16;
+
+use camelid_gguf::TensorType;
+use crate::tile::{PANEL, RowPanel};
+
+/// A block format.
+pub(crate) trait Format {
+    /// Its name in files.
+    const TYPE: TensorType;
+    /// Elements per block; divides [`PANEL`].
+    const LEN: usize = Self::TYPE.block_len();
+    /// Bytes per block.
+    const BYTES: usize = Self::TYPE.block_bytes();
+    /// Elements that share a scale: 16 or 32.
+    const GROUP: usize;
+    /// The code that stands for 0, before minimums.
+    const ZERO: u8;
+    /// Whether groups have minimums.
+    const HAS_MINS: bool = false;
+
+    /// Takes one block apart.
+    ///
+    /// Shapes: `block` is `[BYTES]`, `codes` is `[LEN]`, `scales` and `mins` are
+    /// `[LEN / GROUP]`; `mins` is left alone where there are none.
+    fn unpack(block: &[u8], codes: &mut [u8], scales: &mut [f32], mins: &mut [f32]);
+}
+
+/// A [`Format`] as a table row.
+pub(crate) struct BlockFormat {
+    pub(crate) ty: TensorType,
+    pub(crate) len: usize,
+    pub(crate) bytes: usize,
+    pub(crate) group: usize,
+    pub(crate) zero: u8,
+    pub(crate) has_mins: bool,
+    /// Takes up to [`PANEL`] elements' blocks apart.
+    pub(crate) unpack_panel: fn(blocks: &[u8], panel: &mut RowPanel),
+}
+
+impl BlockFormat {
+    const fn of<F: Format>() -> Self {
+        assert!(PANEL.is_multiple_of(F::LEN) && (F::GROUP == 16 || F::GROUP == 32));
+        Self {
+            ty: F::TYPE,
+            len: F::LEN,
+            bytes: F::BYTES,
+            group: F::GROUP,
+            zero: F::ZERO,
+            has_mins: F::HAS_MINS,
+            unpack_panel: unpack_panel::<F>,
+        }
+    }
+
+    /// Bytes of a whole panel of [`PANEL`] elements.
+    pub(crate) fn panel_bytes(&self) -> usize {
+        PANEL / self.len * self.bytes
+    }
+
+    /// Turns a row of blocks into floats: the definition of the format's values.
+    ///
+    /// Shapes: `row` is `[out.len() / len]` blocks.
+    pub(crate) fn dequantize(&self, row: &[u8], out: &mut [f32]) {
+        let mut panel = RowPanel::default();
+        let panels = row.chunks(self.panel_bytes()).zip(out.chunks_mut(PANEL));
+        for (blocks, out) in panels {
+            (self.unpack_panel)(blocks, &mut panel);
+            for (group_idx, out) in out.chunks_mut(self.group).enumerate() {
+                let codes = &panel.codes[group_idx * self.group..];
+                let (scale, min) = (panel.scales[group_idx], panel.mins[group_idx]);
+                for (out, &code) in out.iter_mut().zip(codes) {
+                    let value = scale * f32::from(i16::from(code) - i16::from(self.zero));
+                    *out = if self.has_mins { value - min } else { value };
+                }
+            }
+        }
+    }
+}
+
+fn unpack_panel<F: Format>(blocks: &[u8], panel: &mut RowPanel) {
+    let n_groups = F::LEN / F::GROUP;
+    let parts = panel
+        .codes
+        .chunks_exact_mut(F::LEN)
+        .zip(panel.scales.chunks_exact_mut(n_groups))
+        .zip(panel.mins.chunks_exact_mut(n_groups));
+    for (block, ((codes, scales), mins)) in blocks.chunks_exact(F::BYTES).zip(parts) {
+        F::unpack(block, codes, scales, mins);
+    }
+}
+
+/// Plain floating-point elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FloatType {
+    /// IEEE binary32.
+    F32,
+    /// IEEE binary16.
+    F16,
+    /// The upper half of a binary32.
+    BF16,
+}
+
+/// How a tensor type stores its elements.
+pub(crate) enum Storage {
+    Float(FloatType),
+    Blocks(&'static BlockFormat),
+}
+
+/// The block formats there are.
+pub(crate) static FORMATS: &[BlockFormat] = &[BlockFormat::of::<q8_0::Q8_0>()];
+
+/// How `ty` is stored; `None` for types without arithmetic (integers, f64).
+pub(crate) fn storage(ty: TensorType) -> Option<Storage> {
+    match ty {
+        TensorType::F32 => Some(Storage::Float(FloatType::F32)),
+        TensorType::F16 => Some(Storage::Float(FloatType::F16)),
+        TensorType::BF16 => Some(Storage::Float(FloatType::BF16)),
+        _ => FORMATS.iter().find(|format| format.ty == ty).map(Storage::Blocks),
+    }
+}
+
+/// Whether products with matrices of this type can be computed.
+pub(crate) fn is_supported(ty: TensorType) -> bool {
+    storage(ty).is_some()
+}
+
+/// Turns a row of any supported type into floats.
+///
+/// # Panics
+/// If the type is not supported or the row is shorter than `out`.
+pub(crate) fn dequantize(ty: TensorType, row: &[u8], out: &mut [f32]) {
+    match storage(ty) {
+        Some(Storage::Float(float_type)) => decode_floats(float_type, row, out),
+        Some(Storage::Blocks(format)) => format.dequantize(row, out),
+        None => panic!("tensor type {ty} has no kernels"),
+    }
+}
+
+fn decode_floats(ty: FloatType, row: &[u8], out: &mut [f32]) {
+    match ty {
+        FloatType::F32 => {
+            for (out, bytes) in out.iter_mut().zip(row.as_chunks::<4>().0) {
+                *out = f32::from_le_bytes(*bytes);
+            }
+        }
+        FloatType::F16 => {
+            for (out, bytes) in out.iter_mut().zip(row.as_chunks::<2>().0) {
+                *out = f16::from_le_bytes(*bytes).to_f32();
+            }
+        }
+        FloatType::BF16 => {
+            for (out, bytes) in out.iter_mut().zip(row.as_chunks::<2>().0) {
+                *out = f32::from_bits(u32::from(u16::from_le_bytes(*bytes)) << 16);
+            }
+        }
+    }
+}
+
+/// The f16 at `offset` of a block.
+fn f16_at(block: &[u8], offset: usize) -> f32 {
+    f16::from_le_bytes([block[offset], block[offset + 1]]).to_f32()
+}

@@ -1,0 +1,73 @@
+//! Why a matrix or a rope could not be built.
+
+use camelid_gguf::TensorType;
+
+/// Why an argument that comes from a model file was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is no arithmetic for this tensor type.
+    #[error("tensor type {ty} has no kernels")]
+    UnsupportedType {
+        /// The type asked for.
+        ty: TensorType,
+    },
+    /// A row does not end on a block boundary.
+    #[error("{ty} matrix has {n_cols} columns, not a multiple of its block length {block_len}")]
+    RaggedRow {
+        /// The matrix's type.
+        ty: TensorType,
+        /// Columns asked for.
+        n_cols: usize,
+        /// Elements per block.
+        block_len: usize,
+    },
+    /// The shape asks for more bytes than can be addressed.
+    #[error("{ty} matrix [{n_rows}, {n_cols}] is larger than the address space")]
+    TooLarge {
+        /// The matrix's type.
+        ty: TensorType,
+        /// Rows asked for.
+        n_rows: usize,
+        /// Columns asked for.
+        n_cols: usize,
+    },
+    /// The bytes given are not those of the shape.
+    #[error("{ty} matrix [{n_rows}, {n_cols}] takes {needed} bytes, found {found}")]
+    WrongLength {
+        /// The matrix's type.
+        ty: TensorType,
+        /// Rows asked for.
+        n_rows: usize,
+        /// Columns asked for.
+        n_cols: usize,
+        /// Bytes the shape takes.
+        needed: usize,
+        /// Bytes given.
+        found: usize,
+    },
+    /// RoPE turns lanes in pairs.
+    #[error("rope turns {n_rot} lanes, must be even and above 0")]
+    OddRotation {
+        /// Lanes asked for.
+        n_rot: usize,
+    },
+    /// A rope frequency is not a positive finite number.
+    #[error("rope {what} is {value}, must be finite and above 0")]
+    BadFrequency {
+        /// Which number.
+        what: &'static str,
+        /// Its value, as text so that the error stays comparable.
+        value: String,
+    },
+    /// One frequency factor is needed per turned pair.
+    #[error("rope has {found} frequency factors, needs {needed} for {n_rot} turned lanes")]
+    WrongFactorCount {
+        /// Lanes that turn.
+        n_rot: usize,
+        /// Factors needed.
+        needed: usize,
+        /// Factors given.
+        found: usize,
+    },
+}

@@ -1,0 +1,29 @@
+//! Products with F32, F16 and BF16 weights: activations stay f32.
+
+use super::Band;
+use crate::block::FloatType;
+use crate::matrix::Matrix;
+use crate::table::Kernels;
+use crate::team::ThreadTeam;
+
+/// A band of a product with float weights.
+pub(crate) struct FloatBand<'a, 'o> {
+    /// `[n_band_rows, n_cols]`.
+    pub(crate) weights: Matrix<'a>,
+    /// `[n_tokens, n_cols]`.
+    pub(crate) x: &'a [f32],
+    /// `[n_tokens]` slices of `[n_band_rows]`.
+    pub(crate) out: Vec<&'o mut [f32]>,
+}
+
+pub(super) fn matmul(
+    kernels: &Kernels,
+    team: &ThreadTeam,
+    ty: FloatType,
+    bands: Vec<Band<'_, '_>>,
+    x: &[f32],
+) {
+    team.run_each(bands, |Band { weights, out }| {
+        kernels.mul_band(ty, &mut FloatBand { weights, x, out });
+    });
+}

@@ -1,0 +1,134 @@
+use half::f16;
+
+use super::*;
+use camelid_gguf::TensorType;
+
+/// Deterministic noise in -1..1.
+fn noise(n: usize, seed: u32) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(1);
+    (0..n)
+        .map(|_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+        })
+        .collect()
+}
+
+/// Weights of the type with values of the order of 1.
+fn weights(ty: TensorType, n_elems: usize) -> Vec<u8> {
+    let x = noise(n_elems, 7);
+    match ty {
+        TensorType::F32 => x.iter().flat_map(|x| x.to_le_bytes()).collect(),
+        TensorType::F16 => x.iter().flat_map(|x| f16::from_f32(*x).to_le_bytes()).collect(),
+        TensorType::BF16 => {
+            x.iter().flat_map(|x| ((x.to_bits() >> 16) as u16).to_le_bytes()).collect()
+        }
+        _ => x
+            .chunks(32)
+            .flat_map(|x| {
+                let d = f16::from_f32(1.0 / 127.0).to_le_bytes();
+                d.into_iter().chain(x.iter().map(|x| (x * 127.0) as i8 as u8))
+            })
+            .collect(),
+    }
+}
+
+fn product(w: &Matrix<'_>, x: &[f32], kernels: &Kernels, n_threads: usize) -> Vec<f32> {
+    let mut out = vec![f32::NAN; x.len() / w.n_cols() * w.n_rows()];
+    matmul(kernels, &ThreadTeam::new(n_threads), w, x, &mut out);
+    out
+}
+
+/// The product in f64 over dequantised weights.
+fn textbook(w: &Matrix<'_>, x: &[f32]) -> Vec<f32> {
+    let mut row = vec![0.0; w.n_cols()];
+    let mut out = vec![0.0; x.len() / w.n_cols() * w.n_rows()];
+    for r in 0..w.n_rows() {
+        block::dequantize(w.tensor_type(), w.row(r), &mut row);
+        for (t, x) in x.chunks_exact(w.n_cols()).enumerate() {
+            let dot: f64 = row.iter().zip(x).map(|(w, x)| f64::from(*w) * f64::from(*x)).sum();
+            out[t * w.n_rows() + r] = dot as f32;
+        }
+    }
+    out
+}
+
+const TYPES: [TensorType; 4] =
+    [TensorType::F32, TensorType::F16, TensorType::BF16, TensorType::Q8_0];
+
+#[test]
+fn products_equal_the_textbook_form() {
+    for ty in TYPES {
+        for (n_rows, n_cols, n_tokens) in [(1, 32, 1), (17, 96, 3), (40, 288, 5), (16, 512, 14)] {
+            let data = weights(ty, n_rows * n_cols);
+            let w = Matrix::new(ty, n_rows, n_cols, &data).unwrap();
+            let x = noise(n_tokens * n_cols, 9);
+            let want = textbook(&w, &x);
+            // Rounding activations to 8 bits errs by up to 1/254 of the group's largest.
+            let tolerance = if ty == TensorType::Q8_0 { 0.004 * (n_cols as f32).sqrt() } else { 2e-5 };
+            for kernels in Kernels::available() {
+                for (i, (got, want)) in product(&w, &x, kernels, 2).iter().zip(&want).enumerate() {
+                    assert!(
+                        (got - want).abs() <= tolerance,
+                        "{} {ty} [{n_rows}, {n_cols}] x {n_tokens}: {i} is {got}, expected {want}",
+                        kernels.name()
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn bits_do_not_depend_on_batch_or_threads() {
+    let (n_rows, n_cols, n_tokens) = (50, 288, 27);
+    for ty in TYPES {
+        let data = weights(ty, n_rows * n_cols);
+        let w = Matrix::new(ty, n_rows, n_cols, &data).unwrap();
+        let x = noise(n_tokens * n_cols, 11);
+        for kernels in Kernels::available() {
+            let all = product(&w, &x, kernels, 3);
+            for batch in [1, 2, 5, 12, 13] {
+                let parts: Vec<f32> = x
+                    .chunks(batch * n_cols)
+                    .flat_map(|x| product(&w, x, kernels, 1 + batch % 2))
+                    .collect();
+                assert!(all == parts, "{} {ty} in batches of {batch}", kernels.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn float_tails_of_any_length() {
+    for ty in [TensorType::F32, TensorType::F16, TensorType::BF16] {
+        for n_cols in [1, 2, 7, 15, 16, 17, 31, 33] {
+            let data = weights(ty, 3 * n_cols);
+            let w = Matrix::new(ty, 3, n_cols, &data).unwrap();
+            let x = noise(2 * n_cols, 13);
+            for kernels in Kernels::available() {
+                for (got, want) in product(&w, &x, kernels, 1).iter().zip(textbook(&w, &x)) {
+                    assert!((got - want).abs() <= 1e-5, "{} {ty} {n_cols}", kernels.name());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn empty_products() {
+    let w = Matrix::new(TensorType::F32, 2, 0, &[]).unwrap();
+    let mut out = [1.0; 4];
+    matmul(Kernels::detect(), &ThreadTeam::new(1), &w, &[], &mut out);
+    assert_eq!(out, [0.0; 4]);
+    let w = Matrix::new(TensorType::Q8_0, 0, 32, &[]).unwrap();
+    matmul(Kernels::detect(), &ThreadTeam::new(1), &w, &[], &mut []);
+}
+
+#[test]
+#[should_panic(expected = "matmul: weights [2, 4] with 7 activations and 4 outputs")]
+fn lengths_that_do_not_fit_are_refused() {
+    let data = [0; 32];
+    let w = Matrix::new(TensorType::F32, 2, 4, &data).unwrap();
+    matmul(Kernels::detect(), &ThreadTeam::new(1), &w, &[0.0; 7], &mut [0.0; 4]);
+}

@@ -1,0 +1,12 @@
+//! The definition of every kernel: plain safe Rust, for any machine.
+//!
+//! The SIMD rows are tested against these. They say what is computed and in which order; they are
+//! not meant to be fast.
+
+mod dot;
+mod tile;
+mod vector;
+
+pub(crate) use dot::mul_band;
+pub(crate) use tile::{TileShape, mul_tile, unpack_tile};
+pub(crate) use vector::{axpy, dot_f32, f16_to_f32};

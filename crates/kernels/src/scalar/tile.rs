@@ -1,0 +1,66 @@
+//! Tiles: unpacking, and the integer dot product with activations.
+
+use crate::activation::ActivationPanel;
+use crate::block::BlockFormat;
+use crate::tile::{RowLanes, RowPanel, TILE_ROWS, Tile};
+
+/// Unpacks the same panel of 16 rows.
+pub(crate) fn unpack_tile(format: &BlockFormat, blocks: &[&[u8]; TILE_ROWS], tile: &mut Tile) {
+    let mut panel = RowPanel::default();
+    for (row_idx, blocks) in blocks.iter().enumerate() {
+        (format.unpack_panel)(blocks, &mut panel);
+        tile.set_row(row_idx, &panel);
+    }
+}
+
+/// Adds the products of a tile with each token's activations to that token's sums.
+///
+/// Per group: an exact 32-bit sum, then `sum += (scale * d) * group_sum`, then, with minimums,
+/// `sum -= min * (d * sum(q))`; each step rounded to f32, groups in order.  So a token's sums
+/// have the same bits whatever else is in the batch, in every kernel row.
+///
+/// Shapes: `x` and `sums` are `[n_tokens]`; `n_groups` counts groups of `group` columns.
+pub(crate) fn mul_tile(
+    tile: &Tile,
+    shape: TileShape,
+    x: &[ActivationPanel],
+    sums: &mut [RowLanes],
+) {
+    for (x, sums) in x.iter().zip(sums) {
+        for group_idx in 0..shape.n_groups {
+            let group_sums = dot_group(tile, x, group_idx, shape.group);
+            let (scales, mins) = (&tile.scales[group_idx].0, &tile.mins[group_idx].0);
+            for (row_idx, sum) in sums.0.iter_mut().enumerate() {
+                let factor = scales[row_idx] * x.scales[group_idx];
+                *sum += group_sums[row_idx] as f32 * factor;
+                if shape.has_mins {
+                    *sum -= mins[row_idx] * x.sums[group_idx];
+                }
+            }
+        }
+    }
+}
+
+/// What part of a tile is filled, and how.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TileShape {
+    pub(crate) n_groups: usize,
+    pub(crate) group: usize,
+    pub(crate) has_mins: bool,
+}
+
+fn dot_group(tile: &Tile, x: &ActivationPanel, group_idx: usize, group: usize) -> [i32; TILE_ROWS] {
+    let mut sums = [x.starts[group_idx]; TILE_ROWS];
+    let first = group_idx * group;
+    for (codes, x) in tile.codes[first / 4..]
+        .iter()
+        .zip(x.codes[first..first + group].as_chunks::<4>().0)
+    {
+        for (sum, codes) in sums.iter_mut().zip(codes.0.as_chunks::<4>().0) {
+            for (&code, &x) in codes.iter().zip(x) {
+                *sum += i32::from(code) * i32::from(x);
+            }
+        }
+    }
+    sums
+}

@@ -1,0 +1,26 @@
+//! Kernels for AVX-512 with byte, word and 8-bit dot-product instructions (VNNI): Intel from Ice
+//! Lake, AMD from Zen 4.
+
+mod dot;
+mod mem;
+mod tile;
+mod transpose;
+mod unpack;
+mod vector;
+
+pub(crate) use dot::mul_band;
+pub(crate) use tile::mul_tile;
+pub(crate) use unpack::unpack_tile;
+pub(crate) use vector::{axpy, dot_f32, f16_to_f32};
+
+/// Whether this CPU has every instruction that the routines here use.
+pub(crate) fn is_available() -> bool {
+    is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512dq")
+        && is_x86_feature_detected!("avx512vl")
+        && is_x86_feature_detected!("avx512vnni")
+        && is_x86_feature_detected!("avx2")
+        && is_x86_feature_detected!("fma")
+        && is_x86_feature_detected!("f16c")
+}
