@@ -1,0 +1,31 @@
+//! How long a request took and how many tokens it touched.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::presence::{is_default, nanoseconds};
+
+/// The statistics in the last part of an answer; zero values are not written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Metrics {
+    /// From the request's arrival to its end.
+    #[serde(with = "nanoseconds", skip_serializing_if = "is_default")]
+    pub total_duration: Duration,
+    /// From the request's arrival until the model was ready.
+    #[serde(with = "nanoseconds", skip_serializing_if = "is_default")]
+    pub load_duration: Duration,
+    /// Tokens in the prompt, cached ones included.
+    #[serde(skip_serializing_if = "is_default")]
+    pub prompt_eval_count: u64,
+    /// Time spent on the prompt.
+    #[serde(with = "nanoseconds", skip_serializing_if = "is_default")]
+    pub prompt_eval_duration: Duration,
+    /// Tokens generated.
+    #[serde(skip_serializing_if = "is_default")]
+    pub eval_count: u64,
+    /// Time spent generating.
+    #[serde(with = "nanoseconds", skip_serializing_if = "is_default")]
+    pub eval_duration: Duration,
+}

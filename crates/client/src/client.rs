@@ -1,0 +1,202 @@
+//! Sending requests and taking answers.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use camelid_api_types::ollama::{
+    ChatRequest, ChatResponse, Chunk, GenerateRequest, GenerateResponse, ListResponse,
+    VersionResponse,
+};
+use camelid_api_types::{ApiError, ResponseStream, Service, json};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::http::uri::{InvalidUri, Scheme};
+use hyper::{Method, Request, Response, Uri, header};
+use hyper_util::client::legacy::Client as HttpClient;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::failure;
+use crate::parts::Parts;
+
+/// The time that a connection may take to be made.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+/// The largest answer that is taken as one object, in bytes.
+const MAX_OBJECT_BYTES: usize = 64 << 20;
+/// The largest text of an error that is taken, in bytes.
+const MAX_ERROR_BYTES: usize = 64 << 10;
+
+const USER_AGENT: &str = concat!("camelid/", env!("CARGO_PKG_VERSION"));
+
+/// Why a URL is no server's.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidBaseUrl {
+    /// It is no URL.
+    #[error("server URL {url:?} cannot be read")]
+    Malformed {
+        /// The text found.
+        url: String,
+        /// What is wrong with it.
+        source: InvalidUri,
+    },
+    /// It has another scheme than this client speaks.
+    #[error("server URL {url:?} must begin with http:// (https is not built in)")]
+    Scheme {
+        /// The text found.
+        url: String,
+    },
+    /// It has a query, behind which no path can stand.
+    #[error("server URL {url:?} must not have a query")]
+    Query {
+        /// The text found.
+        url: String,
+    },
+}
+
+/// A server elsewhere, as a [`Service`]. Cheap to clone; clones share connections.
+#[derive(Debug, Clone)]
+pub struct Client {
+    http: HttpClient<HttpConnector, Full<Bytes>>,
+    /// Without a slash at its end.
+    base_url: String,
+}
+
+impl Client {
+    /// A client for the server at a URL such as `http://127.0.0.1:11434` or
+    /// `http://gpu.internal/ollama`. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// When `base_url` is no URL, not an `http` one, or has a query.
+    pub fn new(base_url: &str) -> Result<Self, InvalidBaseUrl> {
+        let url = || base_url.to_owned();
+        let uri: Uri =
+            base_url.parse().map_err(|source| InvalidBaseUrl::Malformed { url: url(), source })?;
+        if uri.scheme() != Some(&Scheme::HTTP) {
+            return Err(InvalidBaseUrl::Scheme { url: url() });
+        }
+        if uri.query().is_some() {
+            return Err(InvalidBaseUrl::Query { url: url() });
+        }
+        let mut connector = HttpConnector::new();
+        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        connector.set_nodelay(true);
+        let http = HttpClient::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .build(connector);
+        Ok(Self { http, base_url: base_url.trim_end_matches('/').to_owned() })
+    }
+
+    /// The server's URL, without a slash at its end.
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// Asks whether a server is there.
+    ///
+    /// # Errors
+    /// [`Unreachable`](camelid_api_types::ErrorKind::Unreachable) when nobody listens, so that one
+    /// may be started; any other kind means that someone is there, or that the network failed.
+    pub async fn ping(&self) -> Result<(), ApiError> {
+        self.send(Method::HEAD, "/", Bytes::new()).await.map(drop)
+    }
+
+    /// Sends a request; an answer with an error's status is an error.
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<Response<Incoming>, ApiError> {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.base_url))
+            .header(header::USER_AGENT, USER_AGENT)
+            .header(header::ACCEPT, "application/x-ndjson, application/json")
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Full::new(body))
+            .map_err(|error| ApiError::internal(format!("request cannot be made: {error}")))?;
+        let response = self.http.request(request).await;
+        let response = response.map_err(|e| failure::from_connection(&self.base_url, &e))?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let status = response.status();
+        let body = collect(response, MAX_ERROR_BYTES).await?;
+        Err(failure::from_status(status, &body))
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ApiError> {
+        let response = self.send(Method::GET, path, Bytes::new()).await?;
+        let body = collect(response, MAX_OBJECT_BYTES).await?;
+        json::decode(&body)
+            .map_err(|error| failure::broken(format!("answer to {path} cannot be read: {error}")))
+    }
+
+    async fn stream<T>(
+        &self,
+        path: &str,
+        request: &impl Serialize,
+    ) -> Result<ResponseStream<T>, ApiError>
+    where
+        T: Chunk + DeserializeOwned + 'static,
+    {
+        let body = json::encode(request)?;
+        let response = self.send(Method::POST, path, body.into()).await?;
+        Ok(Box::pin(Parts::new(response.into_body())))
+    }
+}
+
+/// The whole body of an answer, up to a limit.
+async fn collect(response: Response<Incoming>, max_bytes: usize) -> Result<Bytes, ApiError> {
+    let body = Limited::new(response.into_body(), max_bytes).collect().await;
+    body.map(http_body_util::Collected::to_bytes)
+        .map_err(|error| failure::broken(format!("the answer broke off: {error}")))
+}
+
+#[async_trait]
+impl Service for Client {
+    async fn generate(
+        &self,
+        request: GenerateRequest,
+    ) -> Result<ResponseStream<GenerateResponse>, ApiError> {
+        let request = GenerateRequest { stream: Some(true), ..request };
+        self.stream("/api/generate", &request).await
+    }
+
+    async fn chat(&self, request: ChatRequest) -> Result<ResponseStream<ChatResponse>, ApiError> {
+        let request = ChatRequest { stream: Some(true), ..request };
+        self.stream("/api/chat", &request).await
+    }
+
+    async fn list(&self) -> Result<ListResponse, ApiError> {
+        self.get("/api/tags").await
+    }
+
+    async fn version(&self) -> Result<VersionResponse, ApiError> {
+        self.get("/api/version").await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_checked() {
+        for url in ["http://127.0.0.1:11434", "http://[::1]:1/", "http://gpu/ollama/"] {
+            let client = Client::new(url).expect(url);
+            assert_eq!(client.base_url(), url.trim_end_matches('/'));
+        }
+        for url in ["https://h", "127.0.0.1:11434", "/x", "ftp://h"] {
+            assert!(matches!(Client::new(url), Err(InvalidBaseUrl::Scheme { .. })), "{url}");
+        }
+        assert!(matches!(Client::new("http://h/?q=1"), Err(InvalidBaseUrl::Query { .. })));
+        for url in ["", "http://", "http://a b"] {
+            assert!(matches!(Client::new(url), Err(InvalidBaseUrl::Malformed { .. })), "{url}");
+        }
+    }
+}

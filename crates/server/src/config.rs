@@ -1,0 +1,30 @@
+//! What a server is told when it starts.
+
+use crate::{HostFilter, Origins};
+
+/// How a router behaves. The default suits a server on the loopback interface.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Which web pages may talk to the server.
+    pub origins: Origins,
+    /// Which names the server answers to; `None` answers to every name, as a server must that
+    /// listens on other interfaces than loopback. See [`HostFilter::for_listener`].
+    pub host_filter: Option<HostFilter>,
+    /// The largest request body that is read, in bytes.
+    pub max_body_bytes: usize,
+}
+
+impl Config {
+    /// 512 MiB: images and audio travel inside requests, a third larger than they are.
+    pub const DEFAULT_MAX_BODY_BYTES: usize = 512 << 20;
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            origins: Origins::default(),
+            host_filter: Some(HostFilter::default()),
+            max_body_bytes: Self::DEFAULT_MAX_BODY_BYTES,
+        }
+    }
+}

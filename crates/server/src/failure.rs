@@ -1,0 +1,83 @@
+//! The one place where an error becomes an HTTP status.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use camelid_api_types::ollama::ErrorBody;
+use camelid_api_types::{ApiError, ErrorKind, json};
+use serde::Serialize;
+
+/// An error on its way out as `{"error": "<text>"}`.
+#[derive(Debug)]
+pub(crate) struct Failure(pub(crate) ApiError);
+
+impl From<ApiError> for Failure {
+    fn from(error: ApiError) -> Self {
+        Self(error)
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let status = status_of(self.0.kind);
+        match json_response(&ErrorBody::from(self.0)) {
+            Ok(mut response) => {
+                *response.status_mut() = status;
+                response
+            }
+            // A text always can be written as JSON.
+            Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        }
+    }
+}
+
+fn status_of(kind: ErrorKind) -> StatusCode {
+    match kind {
+        ErrorKind::BadRequest => StatusCode::BAD_REQUEST,
+        ErrorKind::Unauthorized => StatusCode::UNAUTHORIZED,
+        ErrorKind::Forbidden => StatusCode::FORBIDDEN,
+        ErrorKind::NotFound => StatusCode::NOT_FOUND,
+        ErrorKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        ErrorKind::Busy => StatusCode::SERVICE_UNAVAILABLE,
+        // No standard's number, but the one that clients know.
+        ErrorKind::Cancelled => {
+            StatusCode::from_u16(499).expect("because 499 lies between 100 and 999")
+        }
+        ErrorKind::Unsupported => StatusCode::NOT_IMPLEMENTED,
+        ErrorKind::Unreachable | ErrorKind::Transport => StatusCode::BAD_GATEWAY,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// A value as the whole of an answer.
+pub(crate) fn json_response<T: Serialize>(value: &T) -> Result<Response, Failure> {
+    let mut response = Bytes::from(json::encode(value)?).into_response();
+    let json = HeaderValue::from_static("application/json; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_have_the_statuses_that_clients_know() {
+        let cases = [
+            (ErrorKind::BadRequest, 400),
+            (ErrorKind::Unauthorized, 401),
+            (ErrorKind::Forbidden, 403),
+            (ErrorKind::NotFound, 404),
+            (ErrorKind::TooLarge, 413),
+            (ErrorKind::Cancelled, 499),
+            (ErrorKind::Internal, 500),
+            (ErrorKind::Unsupported, 501),
+            (ErrorKind::Transport, 502),
+            (ErrorKind::Unreachable, 502),
+            (ErrorKind::Busy, 503),
+        ];
+        for (kind, want) in cases {
+            assert_eq!(status_of(kind).as_u16(), want, "{kind:?}");
+        }
+    }
+}

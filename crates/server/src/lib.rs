@@ -1,0 +1,37 @@
+//! HTTP to any [`Service`](camelid_api_types::Service) and back, and nothing else.
+//!
+//! The crate knows the wire types and the trait; what answers behind it, a model in this process, a
+//! client of another server or a test's fake, it does not know. It reads no environment and no files:
+//! everything is handed in with [`Config`].
+//!
+//! - [`router`] makes an axum router of a service; tests call it without a port.
+//! - [`serve`] runs a router on a listener until told to stop.
+//! - [`Origins`] and [`HostFilter`] decide which web pages may talk to the server.
+//!
+//! The way of a request: CORS (`cors`), `Host` filter (`host_filter`), route (`routes`), body
+//! (`payload`), handler (`handlers`), service, answer as one object or as lines (`answer`). A failure
+//! at any point is an `ApiError`, which `failure` alone turns into a status.
+#![forbid(unsafe_code)]
+
+mod answer;
+mod config;
+mod cors;
+mod failure;
+mod fallback;
+mod handlers;
+mod host_filter;
+mod origins;
+mod panics;
+mod payload;
+mod routes;
+mod serve;
+
+pub use config::Config;
+pub use host_filter::HostFilter;
+pub use origins::{OriginDecision, OriginError, Origins};
+pub use routes::router;
+pub use serve::{ConnectionLimits, serve, serve_with};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

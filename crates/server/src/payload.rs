@@ -1,0 +1,51 @@
+//! Reading a request's body, up to a limit, as JSON whatever its content type says.
+
+use axum::body::Body;
+use axum::extract::{FromRequest, Request};
+use axum::http::header;
+use camelid_api_types::{ApiError, ErrorKind, json};
+use futures_util::TryStreamExt;
+use serde::de::DeserializeOwned;
+
+use crate::failure::Failure;
+use crate::routes::App;
+
+/// An extractor for the request type of a route.
+pub(crate) struct Payload<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequest<App> for Payload<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Failure> {
+        let declared = request.headers().get(header::CONTENT_LENGTH);
+        let declared = declared.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+        // Refused before it is sent, where the sender waits for that.
+        if declared.is_some_and(|n_bytes| n_bytes > app.max_body_bytes as u64) {
+            return Err(too_large(app.max_body_bytes).into());
+        }
+        let bytes = read_body(request.into_body(), app.max_body_bytes).await?;
+        Ok(Self(json::decode_json(&bytes)?))
+    }
+}
+
+/// The whole body. Bytes are counted as they come: a declared length binds nobody.
+async fn read_body(body: Body, max_bytes: usize) -> Result<Vec<u8>, ApiError> {
+    let mut pieces = body.into_data_stream();
+    let mut bytes = Vec::new();
+    while let Some(piece) = pieces.try_next().await.map_err(broken_off)? {
+        if piece.len() > max_bytes - bytes.len() {
+            return Err(too_large(max_bytes));
+        }
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(bytes)
+}
+
+fn too_large(max_bytes: usize) -> ApiError {
+    let message = format!("request body is larger than the {max_bytes} bytes allowed");
+    ApiError::new(ErrorKind::TooLarge, message)
+}
+
+fn broken_off(error: axum::Error) -> ApiError {
+    ApiError::bad_request(format!("request body cannot be read: {error}"))
+}

@@ -1,0 +1,51 @@
+//! Every route, and what lies around them all.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{MethodRouter, get, post};
+use camelid_api_types::Service;
+
+use crate::Config;
+use crate::fallback::{KnownPaths, unknown_path, wrong_method};
+use crate::{cors, handlers, host_filter, panics};
+
+/// What handlers share.
+#[derive(Clone)]
+pub(crate) struct App {
+    pub(crate) service: Arc<dyn Service>,
+    pub(crate) max_body_bytes: usize,
+}
+
+/// The HTTP face of a service.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use camelid_api_types::Service;
+/// # fn example(service: Arc<dyn Service>) {
+/// let router = camelid_server::router(service, camelid_server::Config::default());
+/// # }
+/// ```
+pub fn router(service: Arc<dyn Service>, config: Config) -> Router {
+    // `get` answers HEAD too.
+    let routes: [(&'static str, MethodRouter<App>); 5] = [
+        ("/", get(handlers::root)),
+        ("/api/version", get(handlers::version)),
+        ("/api/tags", get(handlers::tags)),
+        ("/api/generate", post(handlers::generate)),
+        ("/api/chat", post(handlers::chat)),
+    ];
+    let known: KnownPaths = routes.iter().map(|(path, _)| *path).collect();
+    let app = App { service, max_body_bytes: config.max_body_bytes };
+    routes
+        .into_iter()
+        .fold(Router::new(), |router, (path, methods)| router.route(path, methods))
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(app)
+        .fallback(axum::routing::any(unknown_path).with_state(known))
+        // The last layer is the outermost.
+        .layer(from_fn(panics::catch_panics))
+        .layer(from_fn_with_state(Arc::new(config.host_filter), host_filter::filter_hosts))
+        .layer(from_fn_with_state(Arc::new(config.origins), cors::cors))
+}
