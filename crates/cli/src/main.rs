@@ -1,4 +1,22 @@
-//! The `camelid` command.
+//! The `camelid` command: arguments in, [`commands`] out, errors to an exit code.
 #![forbid(unsafe_code)]
 
-fn main() {}
+mod args;
+mod chat_loop;
+mod commands;
+mod connection;
+mod environment;
+mod human;
+mod printer;
+mod table;
+mod word_wrap;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match args::parse().map(commands::run) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(error)) => commands::report(&error),
+        Err(code) => code,
+    }
+}

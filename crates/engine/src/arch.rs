@@ -85,8 +85,7 @@ impl Keys<'_> {
 
     fn attention(&self, n_embd: usize) -> Result<AttentionSpec> {
         let n_head = self.size("attention.head_count", MAX_WIDTH)?;
-        let n_head_kv =
-            self.optional_size("attention.head_count_kv", MAX_WIDTH)?.unwrap_or(n_head);
+        let n_head_kv = self.optional_size("attention.head_count_kv", MAX_WIDTH)?.unwrap_or(n_head);
         if !n_head.is_multiple_of(n_head_kv) {
             let allowed = format!("a divisor of the {n_head} query heads");
             return Err(self.refuse("attention.head_count_kv", n_head_kv, allowed));
@@ -184,7 +183,11 @@ impl Keys<'_> {
     }
 
     fn in_range(&self, name: &str, n: usize, max: usize) -> Result<usize> {
-        if (1..=max).contains(&n) { Ok(n) } else { Err(self.refuse(name, n, format!("1 to {max}"))) }
+        if (1..=max).contains(&n) {
+            Ok(n)
+        } else {
+            Err(self.refuse(name, n, format!("1 to {max}")))
+        }
     }
 
     /// A finite number above 0; `default` where the key may be missing.
@@ -202,4 +205,3 @@ impl Keys<'_> {
         Error::Metadata { key: self.key(name), found: found.to_string(), allowed }
     }
 }
-

@@ -127,12 +127,10 @@ impl<D: Device> Decoder<D> {
         let outside = batch.tokens().iter().find(|t| t.token as usize >= n_vocab);
         outside.map_or(Ok(()), |t| Err(Error::TokenOutOfRange { id: t.token, n_vocab }))?;
         for (seq, run) in runs(batch) {
-            let mut len = self.pages.len(seq);
-            for token in &batch.tokens()[run] {
+            for (len, token) in (self.pages.len(seq)..).zip(&batch.tokens()[run]) {
                 if token.pos != len {
                     return Err(Error::Position { seq, len, pos: token.pos });
                 }
-                len += 1;
             }
         }
         Ok(())
@@ -175,7 +173,13 @@ impl<D: Device> Decoder<D> {
                 }
             }
             device.add(&mut scratch.x, &scratch.delta);
-            norm(device, block.channel_norm, &weights.channel_norm, &scratch.x, &mut scratch.normed);
+            norm(
+                device,
+                block.channel_norm,
+                &weights.channel_norm,
+                &scratch.x,
+                &mut scratch.normed,
+            );
             match block.channel {
                 ChannelMixer::GatedMlp { activation: crate::Activation::Silu, .. } => {
                     scratch.gated_mlp(device, &weights.channel);
@@ -301,7 +305,13 @@ fn make_layers<D: Device>(
     spec.blocks.iter().map(|block| layer(&block.mixer)).collect()
 }
 
-fn norm<D: Device>(device: &mut D, spec: NormSpec, weight: &D::Buffer, x: &D::Buffer, out: &mut D::Buffer) {
+fn norm<D: Device>(
+    device: &mut D,
+    spec: NormSpec,
+    weight: &D::Buffer,
+    x: &D::Buffer,
+    out: &mut D::Buffer,
+) {
     match spec {
         NormSpec::Rms { eps } => device.rms_norm(x, weight, eps, out),
     }
@@ -316,4 +326,3 @@ fn runs(batch: &Batch) -> impl Iterator<Item = (SeqId, Range<usize>)> {
         (run[0].seq, range)
     })
 }
-

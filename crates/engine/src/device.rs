@@ -56,13 +56,25 @@ pub trait Device: Send {
     /// `x += y`.
     fn add(&mut self, x: &mut Self::Buffer, y: &Self::Buffer);
     /// Each row divided by the root of its mean square and multiplied by `weight`.
-    fn rms_norm(&mut self, x: &Self::Buffer, weight: &Self::Buffer, eps: f32, out: &mut Self::Buffer);
+    fn rms_norm(
+        &mut self,
+        x: &Self::Buffer,
+        weight: &Self::Buffer,
+        eps: f32,
+        out: &mut Self::Buffer,
+    );
     /// `gate = silu(gate) * up`.
     fn silu_mul(&mut self, gate: &mut Self::Buffer, up: &Self::Buffer);
     /// Turns each head of `x` by its token's position.
     fn rope(&mut self, x: &mut Self::Buffer, head_dim: usize, pos: &[u32], rope: &Rope);
     /// Writes a row of keys and of values to each slot.
-    fn store(&mut self, cache: &mut Self::Cache, slots: &[usize], k: &Self::Buffer, v: &Self::Buffer);
+    fn store(
+        &mut self,
+        cache: &mut Self::Cache,
+        slots: &[usize],
+        k: &Self::Buffer,
+        v: &Self::Buffer,
+    );
     /// `out = softmax(q · kᵀ * scale) · v`, each token over what it sees.
     fn attention(
         &mut self,
@@ -76,7 +88,14 @@ pub trait Device: Send {
     /// Copies the beginning of a page.
     fn copy_page(&mut self, cache: &mut Self::Cache, copy: PageCopy);
     /// Moves one slot's keys and values to another slot, turning the key by `delta` positions.
-    fn move_slot(&mut self, cache: &mut Self::Cache, from: usize, to: usize, rope: &Rope, delta: i32);
+    fn move_slot(
+        &mut self,
+        cache: &mut Self::Cache,
+        from: usize,
+        to: usize,
+        rope: &Rope,
+        delta: i32,
+    );
     /// The numbers of a buffer.
     fn read<'b>(&self, buffer: &'b Self::Buffer, out: &'b mut Vec<f32>) -> &'b [f32];
 }

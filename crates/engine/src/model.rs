@@ -101,11 +101,12 @@ impl Model {
         let n_ctx = options.n_ctx.unwrap_or(n_ctx_train.min(DEFAULT_N_CTX)).max(1);
         let n_seq = options.n_parallel.get();
         let whole_pages = n_ctx.checked_next_multiple_of(PAGE_LEN);
-        let n_tokens = whole_pages.and_then(|n| n.checked_mul(n_seq)).ok_or_else(|| Error::Option {
-            name: "n_ctx",
-            found: n_ctx.to_string(),
-            allowed: format!("at most {} for {n_seq} requests at once", usize::MAX / n_seq),
-        })?;
+        let n_tokens =
+            whole_pages.and_then(|n| n.checked_mul(n_seq)).ok_or_else(|| Error::Option {
+                name: "n_ctx",
+                found: n_ctx.to_string(),
+                allowed: format!("at most {} for {n_seq} requests at once", usize::MAX / n_seq),
+            })?;
         let cache = CacheOptions { n_tokens, ty: options.kv_type };
         let decoder = Decoder::new(&file, CpuDevice::new(make_cpu(options)), cache)?;
         let spec = Arc::clone(decoder.spec());
@@ -126,7 +127,11 @@ impl Model {
     /// # Errors
     /// When the queue is full, the engine has stopped, or the text cannot be encoded. What is
     /// wrong with the prompt or the options otherwise is the generation's first item.
-    pub fn generate(&self, prompt: impl Into<Prompt>, options: GenerateOptions) -> Result<Generation> {
+    pub fn generate(
+        &self,
+        prompt: impl Into<Prompt>,
+        options: GenerateOptions,
+    ) -> Result<Generation> {
         let shared = &*self.shared;
         let prompt = match prompt.into() {
             Prompt::Text(text) => shared.tokenizer.encode_prompt(&text, Special::Recognise)?,

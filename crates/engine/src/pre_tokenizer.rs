@@ -18,7 +18,11 @@ pub(crate) struct PreTokenizer {
 const GPT2: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)";
 
 static PRE_TOKENIZERS: &[PreTokenizer] = &[
-    PreTokenizer { names: &["gpt-2", "mpt", "olmo", "phi-2"], patterns: &[GPT2], ignore_merges: false },
+    PreTokenizer {
+        names: &["gpt-2", "mpt", "olmo", "phi-2"],
+        patterns: &[GPT2],
+        ignore_merges: false,
+    },
     PreTokenizer {
         names: &["llama-bpe", "llama3", "llama-v3"],
         patterns: &[

@@ -152,9 +152,11 @@ impl Sampler {
     fn load(&mut self, logits: &[f32]) {
         let impossible_if_nan = |x: f32| if x.is_nan() { f32::NEG_INFINITY } else { x };
         self.candidates.clear();
-        self.candidates.extend(
-            (0..).zip(logits).map(|(id, &x)| Candidate { id, logit: impossible_if_nan(x), p: 0.0 }),
-        );
+        self.candidates.extend((0..).zip(logits).map(|(id, &x)| Candidate {
+            id,
+            logit: impossible_if_nan(x),
+            p: 0.0,
+        }));
     }
 
     /// Runs before any reordering, while a candidate's index is its id.
@@ -184,9 +186,8 @@ impl Sampler {
 
     /// Leaves the `top_k` best, best first. Selects before it sorts: a vocabulary is long.
     fn sort_top_k(&mut self) {
-        let best_first = |a: &Candidate, b: &Candidate| {
-            b.logit.total_cmp(&a.logit).then(a.id.cmp(&b.id))
-        };
+        let best_first =
+            |a: &Candidate, b: &Candidate| b.logit.total_cmp(&a.logit).then(a.id.cmp(&b.id));
         let k = self.options.top_k;
         if 0 < k && k < self.candidates.len() {
             self.candidates.select_nth_unstable_by(k - 1, best_first);

@@ -16,7 +16,9 @@ use tokenizers::{
     ModelWrapper, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer as _,
     SplitDelimiterBehavior,
     models::bpe::{BPE, Vocab as BpeVocab},
-    pre_tokenizers::{PreTokenizerWrapper, byte_level::ByteLevel, split::Split, split::SplitPattern},
+    pre_tokenizers::{
+        PreTokenizerWrapper, byte_level::ByteLevel, split::Split, split::SplitPattern,
+    },
 };
 
 use crate::{
@@ -56,7 +58,9 @@ struct Inner {
 
 impl std::fmt::Debug for Tokenizer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Tokenizer").field("n_vocab", &self.inner.vocab.len()).finish_non_exhaustive()
+        f.debug_struct("Tokenizer")
+            .field("n_vocab", &self.inner.vocab.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -138,12 +142,14 @@ impl Tokenizer {
     /// show nothing.
     #[must_use]
     pub fn decode(&self, tokens: &[TokenId]) -> String {
-        let (mut stream, mut text) = (TextStream::new(), String::new());
-        for &id in tokens {
-            stream.push(self.bytes(id), &mut text);
-        }
-        stream.finish(&mut text);
-        text
+        join(tokens.iter().map(|&id| self.bytes(id)))
+    }
+
+    /// As [`decode`](Self::decode), with control tokens written as their texts, so that encoding
+    /// with [`Special::Recognise`] brings them back.
+    #[must_use]
+    pub fn decode_all(&self, tokens: &[TokenId]) -> String {
+        join(tokens.iter().map(|&id| self.inner.bytes.get(id)))
     }
 }
 
@@ -219,6 +225,15 @@ fn build_bpe(vocab: &Vocab, merges: Array<'_>, ignore_merges: bool) -> Result<Mo
     Ok(ModelWrapper::BPE(bpe.map_err(VocabError::Build)?))
 }
 
+fn join<'b>(tokens: impl Iterator<Item = &'b [u8]>) -> String {
+    let (mut stream, mut text) = (TextStream::new(), String::new());
+    for bytes in tokens {
+        stream.push(bytes, &mut text);
+    }
+    stream.finish(&mut text);
+    text
+}
+
 /// A piece of text between special tokens, or one of those.
 enum Part<'t> {
     Text(&'t str),
@@ -290,4 +305,3 @@ impl TokenBytes {
         &self.bytes[start as usize..end as usize]
     }
 }
-

@@ -310,4 +310,3 @@ fn find_eog(texts: &[String], kinds: &[TokenKind], special: SpecialTokens) -> Ve
         })
         .collect()
 }
-

@@ -133,7 +133,12 @@ impl<D: Device> Binder<'_, D> {
         }))
     }
 
-    fn block(&mut self, i: usize, spec: &BlockSpec, n_embd: usize) -> Result<Option<BlockWeights<D>>> {
+    fn block(
+        &mut self,
+        i: usize,
+        spec: &BlockSpec,
+        n_embd: usize,
+    ) -> Result<Option<BlockWeights<D>>> {
         let TokenMixer::Attention(attention) = &spec.mixer;
         let ChannelMixer::GatedMlp { n_ff, .. } = spec.channel;
         let mixer_norm = self.vector(&format!("blk.{i}.attn_norm.weight"), n_embd)?;
@@ -162,10 +167,20 @@ impl<D: Device> Binder<'_, D> {
         let k = self.matrix(&format!("blk.{i}.attn_k.weight"), n_kv, n_embd)?;
         let v = self.matrix(&format!("blk.{i}.attn_v.weight"), n_kv, n_embd)?;
         let output = self.matrix(&format!("blk.{i}.attn_output.weight"), n_embd, n_q)?;
-        Ok(q.zip(k).zip(v.zip(output)).map(|((q, k), (v, output))| AttentionWeights { q, k, v, output }))
+        Ok(q.zip(k).zip(v.zip(output)).map(|((q, k), (v, output))| AttentionWeights {
+            q,
+            k,
+            v,
+            output,
+        }))
     }
 
-    fn gated_mlp(&mut self, i: usize, n_ff: usize, n_embd: usize) -> Result<Option<GatedMlpWeights<D>>> {
+    fn gated_mlp(
+        &mut self,
+        i: usize,
+        n_ff: usize,
+        n_embd: usize,
+    ) -> Result<Option<GatedMlpWeights<D>>> {
         let gate = self.matrix(&format!("blk.{i}.ffn_gate.weight"), n_ff, n_embd)?;
         let up = self.matrix(&format!("blk.{i}.ffn_up.weight"), n_ff, n_embd)?;
         let down = self.matrix(&format!("blk.{i}.ffn_down.weight"), n_embd, n_ff)?;

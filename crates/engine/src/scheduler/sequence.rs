@@ -226,7 +226,13 @@ fn fit_prompt(
     }
     let n_keep = options.n_keep.min(limit);
     let n_left = n_ctx - ((n_ctx - n_keep) / 2).max(1);
-    tracing::warn!(n_prompt, n_left, n_keep, n_ctx, "the prompt is too long: its middle is dropped");
+    tracing::warn!(
+        n_prompt,
+        n_left,
+        n_keep,
+        n_ctx,
+        "the prompt is too long: its middle is dropped"
+    );
     prompt.drain(n_keep..n_keep + (n_prompt - n_left));
     Ok(prompt)
 }

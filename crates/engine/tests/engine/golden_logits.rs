@@ -81,8 +81,7 @@ fn f32_weights_agree_with_transformers_at_every_position() {
 
 #[test]
 fn bf16_weights_are_the_trained_ones_and_agree_as_well() {
-    let mut decoder =
-        decoder(tiny::converted(TensorType::BF16), Kernels::detect(), KvType::F32);
+    let mut decoder = decoder(tiny::converted(TensorType::BF16), Kernels::detect(), KvType::F32);
     let worst = worst_difference(&mut decoder);
     assert!(worst < 1e-3, "{worst}");
 }

@@ -52,7 +52,8 @@ pub(crate) fn converted_bytes(ty: TensorType) -> Vec<u8> {
 
 /// The Hugging Face name, and the number of heads where rows must change places.
 fn hf_name(name: &str) -> (String, Option<usize>) {
-    let Some((block, part)) = name.strip_prefix("blk.").and_then(|rest| rest.split_once('.')) else {
+    let Some((block, part)) = name.strip_prefix("blk.").and_then(|rest| rest.split_once('.'))
+    else {
         let hf = match name {
             "token_embd.weight" => "model.embed_tokens.weight",
             "output_norm.weight" => "model.norm.weight",
@@ -106,7 +107,8 @@ pub(crate) fn first_block_only() -> GgufFile {
     }
     let is_kept = |name: &str| name.starts_with("blk.0.") || !name.starts_with("blk.");
     for info in whole.tensors().iter().filter(|info| is_kept(info.name())) {
-        writer = writer.tensor(info.name(), info.ty(), info.dims(), whole.tensor_data(info).to_vec());
+        writer =
+            writer.tensor(info.name(), info.ty(), info.dims(), whole.tensor_data(info).to_vec());
     }
     GgufFile::from_vec(writer.to_bytes().unwrap()).unwrap()
 }

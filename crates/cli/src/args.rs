@@ -1,0 +1,143 @@
+//! The command line's grammar.
+
+use std::{path::Path, process::ExitCode};
+
+use camelid_api_types::{
+    duration,
+    ollama::{KeepAlive, Think, ThinkLevel},
+};
+use clap::{Args, Parser, Subcommand, error::ErrorKind};
+
+/// Language models on this machine
+#[derive(Debug, Parser)]
+#[command(name = "camelid", disable_version_flag = true, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    /// Show version information
+    #[arg(short, long)]
+    pub(crate) version: bool,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start the server
+    #[command(visible_alias = "start")]
+    Serve,
+    /// Run a model
+    Run(RunArgs),
+    /// List models
+    #[command(visible_alias = "ls")]
+    List {
+        /// Only models whose names begin so
+        prefix: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// The model's name, or the path of a GGUF file
+    pub(crate) model: String,
+    /// What to say to it; without one, a conversation begins
+    pub(crate) prompt: Vec<String>,
+    /// How long to keep the model in memory (e.g. 5m)
+    #[arg(long, value_name = "DURATION", value_parser = keep_alive, allow_hyphen_values = true)]
+    pub(crate) keepalive: Option<KeepAlive>,
+    /// Show statistics after each answer
+    #[arg(long)]
+    pub(crate) verbose: bool,
+    /// Do not wrap words at the end of a line
+    #[arg(long)]
+    pub(crate) nowordwrap: bool,
+    /// Form of the answer: json, or a JSON schema
+    #[arg(long)]
+    pub(crate) format: Option<String>,
+    /// Let the model think first: true, false, low, medium, high or max
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = think)]
+    pub(crate) think: Option<Think>,
+    /// Do not show what the model thinks
+    #[arg(long)]
+    pub(crate) hidethinking: bool,
+}
+
+impl RunArgs {
+    /// The file that is meant, if the model is given as the path of a GGUF file.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        let path = Path::new(&self.model);
+        let is_gguf = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("gguf"));
+        is_gguf.then_some(path)
+    }
+}
+
+fn keep_alive(text: &str) -> Result<KeepAlive, String> {
+    // Whole seconds without a unit are for environments; here, as everywhere, a unit is needed.
+    duration::parse_ns(text).map_err(|error| error.to_string())?;
+    text.parse().map_err(|error: duration::DurationError| error.to_string())
+}
+
+fn think(text: &str) -> Result<Think, String> {
+    Ok(match text {
+        "true" => Think::On,
+        "false" => Think::Off,
+        "low" => Think::Level(ThinkLevel::Low),
+        "medium" => Think::Level(ThinkLevel::Medium),
+        "high" => Think::Level(ThinkLevel::High),
+        "max" => Think::Level(ThinkLevel::Max),
+        _ => return Err("must be true, false, high, medium, low, or max".to_owned()),
+    })
+}
+
+/// Reads the command line. Help goes to stdout and a mistake to stderr, here.
+pub(crate) fn parse() -> Result<Cli, ExitCode> {
+    Cli::try_parse().map_err(|error| {
+        // Where the terminal is gone there is nobody to tell.
+        drop(error.print());
+        match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+                ExitCode::SUCCESS
+            }
+            _ => ExitCode::FAILURE,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_grammar_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_prompt_is_all_words_after_the_model() {
+        let cli = Cli::try_parse_from(["camelid", "run", "tiny", "Why", "is", "it?"]).unwrap();
+        let Some(Command::Run(run)) = cli.command else { panic!("{cli:?}") };
+        assert_eq!((run.model.as_str(), run.prompt.join(" ").as_str()), ("tiny", "Why is it?"));
+    }
+
+    #[test]
+    fn think_takes_its_level_only_with_an_equals_sign() {
+        for (args, think, prompt) in [
+            (vec!["--think", "high"], Think::On, vec!["high".to_owned()]),
+            (vec!["--think=high"], Think::Level(ThinkLevel::High), vec![]),
+        ] {
+            let all = [vec!["camelid", "run", "m"], args].concat();
+            let Some(Command::Run(run)) = Cli::try_parse_from(all).unwrap().command else {
+                panic!("a run")
+            };
+            assert_eq!((run.think, run.prompt), (Some(think), prompt));
+        }
+        assert!(Cli::try_parse_from(["camelid", "run", "m", "--think=often"]).is_err());
+    }
+
+    #[test]
+    fn a_keepalive_needs_a_unit() {
+        let parse = |text| Cli::try_parse_from(["camelid", "run", "m", "--keepalive", text]);
+        assert!(parse("5m").is_ok() && parse("-1s").is_ok());
+        assert!(parse("5").unwrap_err().to_string().contains("missing unit in duration"));
+    }
+}

@@ -1,0 +1,71 @@
+//! One file for each command.
+
+mod list;
+mod run;
+mod serve;
+mod version;
+
+use std::{io::Write, process::ExitCode};
+
+use anyhow::{Context, Result};
+use tracing_subscriber::EnvFilter;
+
+use crate::{
+    args::{Cli, Command},
+    environment::Environment,
+};
+
+/// Runs a command to its end.
+pub(crate) fn run(cli: Cli) -> Result<()> {
+    let environment = Environment::read();
+    let is_server = matches!(cli.command, Some(Command::Serve));
+    start_log(environment.debug, is_server);
+    for warning in &environment.warnings {
+        tracing::warn!("{warning}");
+    }
+    let tokio = tokio::runtime::Runtime::new().context("cannot start the async runtime")?;
+    let done = tokio.block_on(async {
+        match cli.command {
+            _ if cli.version => version::version(&environment).await,
+            Some(Command::Serve) => serve::serve(&environment).await,
+            Some(Command::Run(args)) => run::run(args, &environment).await,
+            Some(Command::List { prefix }) => list::list(prefix.as_deref(), &environment).await,
+            None => Ok(()),
+        }
+    });
+    // A thread that still waits for a key must not keep the program from ending.
+    tokio.shutdown_background();
+    done
+}
+
+/// Tells an error, in one line, and gives the exit code that goes with it.
+pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
+    let is_gone = |cause: &(dyn std::error::Error + 'static)| {
+        let io = cause.downcast_ref::<std::io::Error>();
+        io.is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
+    };
+    // Whoever reads our output has seen enough: that is not a failure.
+    if error.chain().any(is_gone) {
+        return ExitCode::SUCCESS;
+    }
+    drop(writeln!(std::io::stderr(), "Error: {error:#}"));
+    ExitCode::FAILURE
+}
+
+/// Logs to stderr: what a server does, what else goes wrong.
+fn start_log(debug: u8, is_server: bool) {
+    let level = match debug {
+        0 if is_server => "info",
+        0 => "error",
+        1 => "debug",
+        _ => "trace",
+    };
+    let filter = EnvFilter::new(format!("warn,camelid={level}"));
+    let filter = ["engine", "runtime", "server", "client", "kernels", "template", "cli"]
+        .iter()
+        .fold(filter, |filter, name| {
+            let directive = format!("camelid_{name}={level}").parse();
+            filter.add_directive(directive.expect("a constant directive"))
+        });
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}

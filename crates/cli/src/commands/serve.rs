@@ -1,0 +1,70 @@
+//! `camelid serve`
+
+use std::{io::ErrorKind, sync::Arc};
+
+use anyhow::{Context, Result, anyhow};
+use camelid_api_types::HostAddress;
+use camelid_runtime::{Catalog, Runtime};
+use camelid_server::{Config, HostFilter, Origins};
+use tokio::net::TcpListener;
+
+use crate::{connection::runtime_config, environment::Environment};
+
+/// Serves the models at hand until the program is told to stop.
+pub(crate) async fn serve(environment: &Environment) -> Result<()> {
+    let listener = listen(&environment.host).await?;
+    let address = listener.local_addr().context("the listener has no address")?;
+    if !address.ip().is_loopback() {
+        tracing::warn!("{address} can be reached from other machines, and there is no API key");
+    }
+    let config = Config {
+        origins: Origins::with_extra(&environment.origins).context("OLLAMA_ORIGINS")?,
+        host_filter: HostFilter::for_listener(address).map(|filter| HostFilter {
+            machine_name: gethostname::gethostname().into_string().ok(),
+            ..filter
+        }),
+        ..Config::default()
+    };
+    let runtime = Runtime::new(Catalog::bundled(), runtime_config(environment));
+    let router = camelid_server::router(Arc::new(runtime), config);
+    tracing::info!("Listening on {address} (version {})", env!("CARGO_PKG_VERSION"));
+    camelid_server::serve(listener, router, stop_signal()?).await?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn listen(host: &HostAddress) -> Result<TcpListener> {
+    let mut failure = anyhow!("there is no address to listen on");
+    for authority in host.listen_authorities() {
+        match TcpListener::bind(&authority).await {
+            Ok(listener) => return Ok(listener),
+            Err(error) if error.kind() == ErrorKind::AddrInUse => {
+                return Err(anyhow!("listen tcp {authority}: bind: address already in use"));
+            }
+            Err(error) => failure = anyhow!("listen tcp {authority}: {error}"),
+        }
+    }
+    Err(failure)
+}
+
+/// Completes when the program is interrupted or told to end.
+fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        Ok(async move {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        })
+    }
+    #[cfg(not(unix))]
+    Ok(async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    })
+}

@@ -1,0 +1,60 @@
+//! Whom a command speaks to: the server, if one answers, or a runtime in this very process.
+
+use std::{path::Path, sync::Arc};
+
+use anyhow::{Context, Result, bail};
+use camelid_api_types::{ErrorKind, ModelName, Service};
+use camelid_client::Client;
+use camelid_runtime::{Catalog, Config, Runtime};
+
+use crate::environment::Environment;
+
+/// The server at the configured address, or what there is without one.
+pub(crate) async fn server_or_own(environment: &Environment) -> Result<Arc<dyn Service>> {
+    match server(environment).await? {
+        Some(client) => Ok(Arc::new(client)),
+        None => {
+            let runtime = Runtime::new(Catalog::bundled(), runtime_config(environment));
+            Ok(Arc::new(runtime))
+        }
+    }
+}
+
+/// The server at the configured address, or `None` where nobody listens.
+pub(crate) async fn server(environment: &Environment) -> Result<Option<Client>> {
+    let client = Client::new(&environment.host.base_url())?;
+    match client.ping().await {
+        Ok(()) => Ok(Some(client)),
+        Err(error) if error.kind == ErrorKind::Unreachable => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A runtime in this process that knows one file, and the name it goes by.
+pub(crate) fn own_file(
+    path: &Path,
+    environment: &Environment,
+) -> Result<(Arc<dyn Service>, String)> {
+    let Some(stem) = path.file_stem().and_then(|stem| stem.to_str()) else {
+        bail!("{}: the file's name is not text", path.display());
+    };
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    let safe: String = stem.chars().map(|c| if is_allowed(c) { c } else { '-' }).collect();
+    let name: ModelName = format!("file-{safe}")
+        .parse()
+        .with_context(|| format!("{}: no model name can be made of this", path.display()))?;
+    let mut catalog = Catalog::new();
+    let text = name.to_string();
+    catalog.add_file(name, path, None).with_context(|| path.display().to_string())?;
+    Ok((Arc::new(Runtime::new(catalog, runtime_config(environment))), text))
+}
+
+/// The runtime's settings as the environment has them.
+pub(crate) fn runtime_config(environment: &Environment) -> Config {
+    let mut config = Config::default();
+    config.n_ctx = environment.n_ctx.unwrap_or(config.n_ctx);
+    config.n_parallel = environment.n_parallel.unwrap_or(config.n_parallel);
+    config.n_waiting = environment.n_waiting.unwrap_or(config.n_waiting);
+    config.keep_alive = environment.keep_alive.unwrap_or(config.keep_alive);
+    config
+}

@@ -1,0 +1,122 @@
+//! The environment variables that the command reads, all of them, in one place.
+//!
+//! Values are trimmed of blanks and of the quotes that some shells and service files leave.
+
+use std::num::NonZeroUsize;
+
+use camelid_api_types::{HostAddress, ollama::KeepAlive};
+
+/// What the environment says.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Environment {
+    /// `OLLAMA_HOST`: where to listen, and where to ask.
+    pub(crate) host: HostAddress,
+    /// `OLLAMA_CONTEXT_LENGTH`: tokens, where neither request nor model says.
+    pub(crate) n_ctx: Option<usize>,
+    /// `OLLAMA_NUM_PARALLEL`: requests that one model works on at once.
+    pub(crate) n_parallel: Option<NonZeroUsize>,
+    /// `OLLAMA_MAX_QUEUE`: requests that may wait.
+    pub(crate) n_waiting: Option<NonZeroUsize>,
+    /// `OLLAMA_KEEP_ALIVE`: how long an idle model stays.
+    pub(crate) keep_alive: Option<KeepAlive>,
+    /// `OLLAMA_ORIGINS`: further web pages that may call the server.
+    pub(crate) origins: String,
+    /// `OLLAMA_DEBUG`: how much to log.
+    pub(crate) debug: u8,
+    /// What could not be read and is as if it were not there.
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Environment {
+    /// Reads the process's environment.
+    pub(crate) fn read() -> Self {
+        #[expect(clippy::disallowed_methods, reason = "this module is where it is allowed")]
+        Self::from_lookup(|name| std::env::var(name).ok())
+    }
+
+    fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Self {
+        let mut warnings = Vec::new();
+        let value = |name: &str| {
+            let text = lookup(name).unwrap_or_default();
+            text.trim().trim_matches(['"', '\'']).to_owned()
+        };
+        let (host, warning) = HostAddress::parse(&value("OLLAMA_HOST"));
+        warnings.extend(warning.map(|warning| format!("OLLAMA_HOST: {warning}")));
+        let mut count = |name: &str| -> Option<usize> {
+            let text = value(name);
+            if text.is_empty() {
+                return None;
+            }
+            let parsed = text.parse().ok();
+            if parsed.is_none() {
+                warnings.push(format!("{name}: `{text}` is not a count, using the default"));
+            }
+            parsed
+        };
+        let n_ctx = count("OLLAMA_CONTEXT_LENGTH").filter(|&n| n > 0);
+        let n_parallel = count("OLLAMA_NUM_PARALLEL").and_then(NonZeroUsize::new);
+        let n_waiting = count("OLLAMA_MAX_QUEUE").and_then(NonZeroUsize::new);
+        Self {
+            host,
+            n_ctx,
+            n_parallel,
+            n_waiting,
+            keep_alive: value("OLLAMA_KEEP_ALIVE").parse().ok(),
+            origins: value("OLLAMA_ORIGINS"),
+            debug: debug_level(&value("OLLAMA_DEBUG")),
+            warnings,
+        }
+    }
+}
+
+/// 0 for information, 1 for debugging, 2 for everything. Text that is no number counts as 1.
+fn debug_level(text: &str) -> u8 {
+    match text {
+        "" | "0" | "f" | "F" | "false" | "FALSE" | "False" => 0,
+        text => text.parse().map_or(1, |n: u64| n.min(2) as u8),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> Environment {
+        Environment::from_lookup(|name| {
+            pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn an_empty_environment_leaves_everything_to_the_defaults() {
+        let env = read(&[]);
+        assert_eq!(env.host.base_url(), "http://127.0.0.1:11434");
+        assert_eq!((env.n_ctx, env.n_parallel, env.n_waiting), (None, None, None));
+        assert_eq!((env.keep_alive, env.debug), (None, 0));
+        assert!(env.warnings.is_empty());
+    }
+
+    #[test]
+    fn quotes_and_blanks_around_a_value_do_not_count() {
+        let env = read(&[("OLLAMA_HOST", " \"0.0.0.0:8080\" "), ("OLLAMA_KEEP_ALIVE", "'10m'")]);
+        assert_eq!(env.host.listen_authorities(), ["0.0.0.0:8080"]);
+        assert_eq!(env.keep_alive, Some(KeepAlive::For(Duration::from_secs(600))));
+    }
+
+    #[test]
+    fn a_count_that_is_none_is_told_and_ignored() {
+        let env = read(&[("OLLAMA_NUM_PARALLEL", "many"), ("OLLAMA_CONTEXT_LENGTH", "0")]);
+        assert_eq!((env.n_parallel, env.n_ctx), (None, None));
+        let want = "OLLAMA_NUM_PARALLEL: `many` is not a count, using the default";
+        assert_eq!(env.warnings, [want]);
+    }
+
+    #[test]
+    fn debugging_is_off_only_for_what_means_off() {
+        for (text, level) in [("0", 0), ("false", 0), ("1", 1), ("yes", 1), ("2", 2), ("9", 2)] {
+            assert_eq!(read(&[("OLLAMA_DEBUG", text)]).debug, level, "{text}");
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! The program as a person meets it: what it prints, what it answers, how it ends.
+#![allow(clippy::unwrap_used, reason = "a test's panic is its report")]
+
+mod architecture;
+mod program;
+mod serve;

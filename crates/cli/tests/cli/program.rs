@@ -1,0 +1,124 @@
+//! Commands that need no server.
+
+use std::{
+    io::Write,
+    process::{Command, Output, Stdio},
+};
+
+/// The program, away from any server that may run on this machine and from its user's settings.
+pub(crate) fn camelid(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_camelid"));
+    // Nobody listens on port 1.
+    command.args(args).env_clear().env("OLLAMA_HOST", "127.0.0.1:1").stdin(Stdio::null());
+    command
+}
+
+fn run(args: &[&str]) -> Output {
+    camelid(args).output().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[test]
+fn run_answers_a_prompt_without_a_server() {
+    let output = run(&["run", "tiny", "Why is the sky blue?"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let text = stdout(&output);
+    assert!(text.contains("Rayleigh scattering") && text.ends_with("\n\n"), "{text:?}");
+    assert_eq!(stderr(&output), "");
+}
+
+#[test]
+fn run_takes_what_is_piped_in() {
+    let mut child =
+        camelid(&["run", "tiny"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"What is the capital of France?").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(stdout(&output).contains("Paris"), "{output:?}");
+}
+
+#[test]
+fn run_without_a_prompt_and_without_a_terminal_loads_and_ends() {
+    let output = run(&["run", "tiny"]);
+    assert!(output.status.success());
+    assert_eq!((stdout(&output), stderr(&output)), (String::new(), String::new()));
+}
+
+#[test]
+fn run_shows_statistics_when_asked() {
+    let output = run(&["run", "tiny", "--verbose", "What is the capital of France?"]);
+    let text = stderr(&output);
+    for label in ["total duration:", "prompt eval rate:", "eval count:           8 token(s)"] {
+        assert!(text.contains(label), "{text}");
+    }
+}
+
+#[test]
+fn run_takes_a_file() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/tiny/tiny-q8_0.gguf");
+    let output = run(&["run", path, "What is the capital of France?"]);
+    assert!(stdout(&output).contains("capital"), "{output:?}");
+}
+
+#[test]
+fn a_model_that_is_not_there_is_an_error_in_one_line() {
+    let output = run(&["run", "nope", "Hi"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        (stdout(&output), stderr(&output).as_str()),
+        (String::new(), "Error: model 'nope' not found\n")
+    );
+}
+
+#[test]
+fn list_shows_the_bundled_model() {
+    let text = stdout(&run(&["list"]));
+    let lines: Vec<&str> = text.lines().collect();
+    let columns: Vec<&str> = lines[0].split_whitespace().collect();
+    assert_eq!(columns, ["NAME", "ID", "SIZE", "MODIFIED"]);
+    assert!(lines[1].starts_with("tiny:latest    ") && lines[1].contains("5.8 MB    "), "{text}");
+    assert_eq!(stdout(&run(&["list", "x"])).lines().count(), 1);
+}
+
+#[test]
+fn version_says_whether_a_server_runs() {
+    let text = stdout(&run(&["--version"]));
+    assert!(text.starts_with("camelid version is "), "{text}");
+    assert!(text.contains("no server is running at http://127.0.0.1:1"), "{text}");
+}
+
+#[test]
+fn help_lists_the_commands() {
+    let output = run(&["--help"]);
+    assert!(output.status.success());
+    insta::assert_snapshot!(stdout(&output), @"
+    Language models on this machine
+
+    Usage: camelid [COMMAND]
+
+    Commands:
+      serve  Start the server [alias: start]
+      run    Run a model
+      list   List models [alias: ls]
+      help   Print this message or the help of the given subcommand(s)
+
+    Options:
+      -v, --version  Show version information
+      -h, --help     Print help
+    ");
+}
+
+#[test]
+fn a_wrong_command_line_ends_with_code_one() {
+    for args in [&["frobnicate"][..], &["run"], &["run", "--no-such-flag", "x"]] {
+        let output = run(args);
+        assert_eq!(output.status.code(), Some(1), "{args:?}");
+        assert!(stderr(&output).starts_with("error: "), "{output:?}");
+    }
+}

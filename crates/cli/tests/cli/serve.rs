@@ -1,0 +1,135 @@
+//! The server as a process: started, asked over plain sockets, stopped.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    process::{Child, Command, Stdio},
+};
+
+use serde_json::Value;
+
+use crate::program::camelid;
+
+/// A running server; killed when dropped.
+struct Server {
+    child: Child,
+    authority: String,
+}
+
+impl Server {
+    /// Lets the system choose a port, and reads it from the log.
+    fn start() -> Self {
+        let mut child = camelid(&["serve"])
+            .env("OLLAMA_HOST", "127.0.0.1:0")
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = BufReader::new(child.stderr.take().unwrap());
+        let mut lines = log.lines().map(Result::unwrap);
+        let line = lines.find(|line| line.contains("Listening on ")).unwrap();
+        let (_, after) = line.split_once("Listening on ").unwrap();
+        let authority = after.split_whitespace().next().unwrap().to_owned();
+        // Keeps reading, so that the server never waits for somebody to empty the pipe.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { child, authority }
+    }
+
+    fn connect(&self) -> TcpStream {
+        TcpStream::connect(&self.authority).unwrap()
+    }
+
+    fn send(&self, method: &str, path: &str, body: &str) -> TcpStream {
+        let mut stream = self.connect();
+        let n = body.len();
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {n}\r\n\r\n"
+        );
+        stream.write_all((head + body).as_bytes()).unwrap();
+        stream
+    }
+
+    fn ask(&self, method: &str, path: &str, body: &str) -> String {
+        let mut answer = String::new();
+        self.send(method, path, body).read_to_string(&mut answer).unwrap();
+        answer
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// The JSON objects of a streamed answer, whatever frames carry them.
+fn parts(answer: &str) -> Vec<Value> {
+    answer
+        .lines()
+        .filter(|line| line.starts_with('{'))
+        .map(|l| serde_json::from_str(l).unwrap())
+        .collect()
+}
+
+const QUESTION: &str =
+    r#"{"model":"tiny","prompt":"Why is the sky blue?","options":{"temperature":0}}"#;
+
+#[test]
+fn a_stream_has_a_line_for_each_token_and_ends_with_statistics() {
+    let server = Server::start();
+    let answer = server.ask("POST", "/api/generate", QUESTION);
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    assert!(answer.contains("content-type: application/x-ndjson"), "{answer}");
+    let parts = parts(&answer);
+    let text: String = parts.iter().map(|p| p["response"].as_str().unwrap()).collect();
+    assert!(parts.len() > 10 && text.contains("Rayleigh scattering"), "{answer}");
+    let (last, before) = parts.split_last().unwrap();
+    assert!(before.iter().all(|part| part["done"] == false));
+    assert_eq!((&last["done"], &last["done_reason"]), (&true.into(), &"stop".into()));
+    assert!(last["eval_duration"].as_u64().unwrap() > 1000, "nanoseconds: {last}");
+}
+
+#[test]
+fn two_requests_at_once_both_finish() {
+    let server = Server::start();
+    let (a, b) = std::thread::scope(|scope| {
+        let ask = || server.ask("POST", "/api/generate", QUESTION);
+        let (a, b) = (scope.spawn(ask), scope.spawn(ask));
+        (a.join().unwrap(), b.join().unwrap())
+    });
+    for answer in [a, b] {
+        assert_eq!(parts(&answer).last().unwrap()["done"], true, "{answer}");
+    }
+}
+
+#[test]
+fn the_command_line_speaks_to_a_running_server() {
+    let server = Server::start();
+    let run = |args: &[&str]| {
+        let output = camelid(args).env("OLLAMA_HOST", &server.authority).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(run(&["run", "tiny", "What is the capital of France?"]).contains("Paris"));
+    assert!(run(&["list"]).contains("tiny:latest"));
+    assert_eq!(run(&["--version"]), format!("camelid version is {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn a_second_server_on_the_same_port_says_so_and_ends() {
+    let server = Server::start();
+    let output = camelid(&["serve"]).env("OLLAMA_HOST", &server.authority).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stderr).unwrap();
+    let want = format!("Error: listen tcp {}: bind: address already in use", server.authority);
+    assert!(text.contains(&want), "{text}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_server_that_is_told_to_end_ends_well() {
+    let mut server = Server::start();
+    assert!(server.ask("GET", "/", "").ends_with("Ollama is running"));
+    let pid = server.child.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    assert!(server.child.wait().unwrap().success());
+}

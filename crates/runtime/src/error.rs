@@ -1,0 +1,43 @@
+//! One place where the engine's and the templates' errors become answers.
+
+use camelid_api_types::{ApiError, ErrorKind};
+use camelid_engine::Error;
+
+/// What clients of the API know this failure by.
+const PROMPT_TOO_LONG: &str = "the prompt is longer than the context length currently available \
+    to the model; shorten the prompt, adjust the context length in settings, or use a model with \
+    a longer context length";
+
+/// The answer to a request that the engine refused or could not finish.
+pub(crate) fn from_engine(error: &Error) -> ApiError {
+    match error {
+        Error::PromptTooLong { .. } => ApiError::bad_request(PROMPT_TOO_LONG),
+        Error::QueueFull { .. } => ApiError::busy(),
+        Error::EmptyPrompt | Error::Option { .. } | Error::TokenOutOfRange { .. } => {
+            ApiError::bad_request(with_causes(error))
+        }
+        _ => ApiError::internal(with_causes(error)),
+    }
+}
+
+/// The answer where a model cannot be loaded: the file's fault, told as such.
+pub(crate) fn from_loading(error: &Error) -> ApiError {
+    ApiError::internal(format!("failed to load model: {}", with_causes(error)))
+}
+
+/// An operation or option that this version does not offer.
+pub(crate) fn unsupported(what: impl std::fmt::Display) -> ApiError {
+    ApiError::new(ErrorKind::Unsupported, format!("{what} is not supported by this version"))
+}
+
+/// An error's text and that of everything behind it.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
+}

@@ -1,0 +1,159 @@
+//! From the wire's options to the engine's.
+//!
+//! A request's options lie over the model's parameters, and those over the defaults. What the
+//! native engine has no use for is accepted and said so in the log.
+
+use camelid_api_types::{ApiError, ollama::Options};
+use camelid_engine::{GenerateOptions, LongPrompt, SamplerOptions};
+use serde_json::{Map, Value};
+
+/// Options whose meaning is a GPU's, a draft model's or a loader's: nothing to do on this engine.
+const WITHOUT_EFFECT: &[&str] = &["num_gpu", "main_gpu", "use_mmap", "draft_num_predict"];
+
+/// Ollama's bound on a generation without one, in contexts.
+const MAX_CONTEXTS: usize = 10;
+
+/// Reads a request's options and lays them over the model's.
+///
+/// # Errors
+/// For a value of the wrong type.
+pub(crate) fn merge(
+    request: Option<&Map<String, Value>>,
+    model: &Options,
+) -> Result<Options, ApiError> {
+    let Some(map) = request else { return Ok(model.clone()) };
+    let (options, unknown) = Options::from_map(map)?;
+    if !unknown.is_empty() {
+        tracing::warn!(options = unknown.join(", "), "unknown options are ignored");
+    }
+    for key in WITHOUT_EFFECT.iter().filter(|key| map.get(**key).is_some_and(|v| !v.is_null())) {
+        tracing::debug!(option = *key, "this option has no effect on the native engine");
+    }
+    Ok(options.or(model.clone()))
+}
+
+/// The context a request wants, in tokens: at least 4, at most what the model was trained on.
+pub(crate) fn n_ctx(options: &Options, default: usize, n_ctx_train: usize) -> usize {
+    let wanted = match options.num_ctx {
+        Some(n) if n > 0 => usize::try_from(n).unwrap_or(usize::MAX),
+        _ => default,
+    };
+    wanted.clamp(4.min(n_ctx_train), n_ctx_train)
+}
+
+/// What else a request says about its context.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ContextRules {
+    /// In tokens.
+    pub(crate) n_ctx: usize,
+    /// Whether a prompt that does not fit is cut.
+    pub(crate) truncate: bool,
+    /// Whether a full context is shifted.
+    pub(crate) shift: bool,
+}
+
+/// The engine's options for one generation.
+pub(crate) fn to_engine(options: &Options, rules: ContextRules) -> GenerateOptions {
+    let ContextRules { n_ctx, truncate, shift } = rules;
+    let bound = n_ctx.saturating_mul(MAX_CONTEXTS);
+    // Zero, like a negative number, asks for as much as there is.
+    let asked = options.num_predict.filter(|&n| n > 0).and_then(|n| usize::try_from(n).ok());
+    let mut engine = GenerateOptions::default();
+    engine.n_predict = Some(asked.unwrap_or(bound).min(bound));
+    engine.n_ctx = Some(n_ctx);
+    // Negative keeps the whole prompt; the engine cuts that down to what leaves room.
+    engine.n_keep = usize::try_from(options.num_keep.unwrap_or(4)).unwrap_or(usize::MAX);
+    engine.long_prompt =
+        if truncate && shift { LongPrompt::DropMiddle } else { LongPrompt::Refuse };
+    engine.shift = shift;
+    engine.sampler = sampler(options, n_ctx);
+    engine.stop = options.stop.clone().unwrap_or_default();
+    engine
+}
+
+fn sampler(options: &Options, n_ctx: usize) -> SamplerOptions {
+    let mut sampler = SamplerOptions::default();
+    // Below zero means greedy to every client that sends it.
+    sampler.temperature = options.temperature.unwrap_or(0.8).max(0.0);
+    sampler.top_k = usize::try_from(options.top_k.unwrap_or(40)).unwrap_or(0);
+    sampler.top_p = options.top_p.unwrap_or(0.9);
+    sampler.min_p = options.min_p.unwrap_or(0.0);
+    sampler.typical_p = options.typical_p.unwrap_or(1.0);
+    sampler.repeat_last_n = usize::try_from(options.repeat_last_n.unwrap_or(64)).unwrap_or(n_ctx);
+    sampler.repeat_penalty = options.repeat_penalty.unwrap_or(1.0);
+    sampler.presence_penalty = options.presence_penalty.unwrap_or(0.0);
+    sampler.frequency_penalty = options.frequency_penalty.unwrap_or(0.0);
+    sampler.seed = match options.seed {
+        Some(seed) if seed >= 0 => seed.unsigned_abs(),
+        _ => entropy(),
+    };
+    sampler
+}
+
+/// A seed nobody chose: the standard library's hasher is keyed by the system's randomness.
+fn entropy() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(std::time::Instant::now())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn rules(n_ctx: usize) -> ContextRules {
+        ContextRules { n_ctx, truncate: true, shift: true }
+    }
+
+    #[test]
+    fn a_request_lies_over_the_model() {
+        let model = Options { temperature: Some(0.3), top_k: Some(7), ..Options::default() };
+        let request = json!({"temperature": 0, "mirostat": 1});
+        let merged = merge(request.as_object(), &model).unwrap();
+        assert_eq!((merged.temperature, merged.top_k), (Some(0.0), Some(7)));
+    }
+
+    #[test]
+    fn a_wrong_type_is_told_with_the_key() {
+        let request = json!({"num_ctx": "big"});
+        let error = merge(request.as_object(), &Options::default()).unwrap_err();
+        assert_eq!(error.message, r#"option "num_ctx" must be of type integer"#);
+    }
+
+    #[test]
+    fn the_context_is_between_4_and_what_was_trained() {
+        let with = |n| Options { num_ctx: Some(n), ..Options::default() };
+        assert_eq!(n_ctx(&with(1), 4096, 2048), 4);
+        assert_eq!(n_ctx(&with(i64::MAX), 4096, 2048), 2048);
+        assert_eq!(n_ctx(&with(-5), 1024, 2048), 1024);
+        assert_eq!(n_ctx(&Options::default(), 4096, 2), 2);
+    }
+
+    #[test]
+    fn a_generation_is_bounded_by_ten_contexts() {
+        for (asked, got) in [(None, 1000), (Some(-1), 1000), (Some(0), 1000), (Some(7), 7)] {
+            let options = Options { num_predict: asked, ..Options::default() };
+            assert_eq!(to_engine(&options, rules(100)).n_predict, Some(got), "{asked:?}");
+        }
+    }
+
+    #[test]
+    fn seeds_below_zero_are_random() {
+        let with = |n| to_engine(&Options { seed: Some(n), ..Options::default() }, rules(8));
+        assert_eq!(with(42).sampler.seed, 42);
+        assert_ne!(with(-1).sampler.seed, with(-1).sampler.seed);
+    }
+
+    #[test]
+    fn a_prompt_is_cut_only_if_both_switches_allow_it() {
+        for (truncate, shift, want) in [
+            (true, true, LongPrompt::DropMiddle),
+            (true, false, LongPrompt::Refuse),
+            (false, true, LongPrompt::Refuse),
+        ] {
+            let rules = ContextRules { n_ctx: 8, truncate, shift };
+            assert_eq!(to_engine(&Options::default(), rules).long_prompt, want);
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! [`Runtime`]: models by name, in this process, behind [`Service`].
+
+use std::{sync::Arc, time::Instant};
+
+use async_trait::async_trait;
+use camelid_api_types::{
+    ApiError, ModelReference, ResponseStream, Service, Timestamp,
+    ollama::{
+        ChatRequest, ChatResponse, DebugInfo, DoneReason, Format, GenerateRequest,
+        GenerateResponse, KeepAlive, ListResponse, Message, Options, Think, VersionResponse,
+    },
+};
+use camelid_engine::Error;
+use futures_util::StreamExt;
+use serde_json::{Map, Value};
+
+use crate::{
+    catalog::{Catalog, Entry},
+    config::Config,
+    error::{from_engine, from_loading, unsupported},
+    loaded::{Conversation, LoadError, Loaded},
+    options::{self, ContextRules},
+    reply::{ChatShape, GenerateShape, Reply, Timing},
+    residents::{Lease, Residents},
+};
+
+/// Models by name, loaded when they are asked for.
+///
+/// Needs a tokio runtime around it. Cheap to clone; clones share the loaded models.
+#[derive(Debug, Clone)]
+pub struct Runtime {
+    catalog: Arc<Catalog>,
+    config: Arc<Config>,
+    residents: Arc<Residents<Loaded>>,
+}
+
+/// A model that is ready, and what this request makes of it.
+struct Ready {
+    model: Lease<Loaded>,
+    options: Options,
+    rules: ContextRules,
+    timing: Timing,
+}
+
+/// The parts of a request that say how, not what.
+struct Manner<'a> {
+    options: Option<&'a Map<String, Value>>,
+    keep_alive: Option<KeepAlive>,
+    truncate: Option<bool>,
+    shift: Option<bool>,
+}
+
+impl Runtime {
+    /// A runtime with the models of `catalog` and none loaded.
+    #[must_use]
+    pub fn new(catalog: Catalog, config: Config) -> Self {
+        let residents = Residents::new();
+        Self { catalog: Arc::new(catalog), config: Arc::new(config), residents }
+    }
+
+    /// The model a request names.
+    fn find(&self, name: &str) -> Result<&Arc<Entry>, ApiError> {
+        let reference: ModelReference =
+            name.parse().map_err(|_| ApiError::bad_request("invalid model name"))?;
+        let entry = self.catalog.find(&reference.name);
+        entry.ok_or_else(|| ApiError::not_found(format!("model '{name}' not found")))
+    }
+
+    async fn ready(&self, entry: &Arc<Entry>, manner: Manner<'_>) -> Result<Ready, ApiError> {
+        let started = Instant::now();
+        let options = options::merge(manner.options, &entry.parameters)?;
+        let file = entry.open().map_err(|error| from_loading(&Error::Gguf(error)))?;
+        let spec = camelid_engine::ModelSpec::from_metadata(file.metadata());
+        let n_ctx_train = spec.map_err(|error| from_loading(&error))?.n_ctx_train;
+        let n_ctx = options::n_ctx(&options, self.config.n_ctx, n_ctx_train);
+        let config = Arc::clone(&self.config);
+        let load = async move {
+            tracing::info!(model = %entry.name, n_ctx, "loading");
+            let load = tokio::task::spawn_blocking(move || Loaded::new(file, n_ctx, &config));
+            match load.await {
+                Ok(Ok(loaded)) => Ok(loaded),
+                Ok(Err(LoadError::Engine(error))) => Err(from_loading(&error)),
+                Ok(Err(error)) => Err(ApiError::internal(format!("failed to load model: {error}"))),
+                Err(panic) => Err(ApiError::internal(format!("loading the model failed: {panic}"))),
+            }
+        };
+        let keep_alive = (manner.keep_alive, self.config.keep_alive);
+        let is_fit = |loaded: &Loaded| loaded.engine.n_ctx() >= n_ctx;
+        let model = self.residents.acquire(&entry.name, keep_alive, is_fit, load).await?;
+        let rules = ContextRules {
+            n_ctx,
+            truncate: manner.truncate.unwrap_or(true),
+            shift: manner.shift.unwrap_or(true),
+        };
+        Ok(Ready { model, options, rules, timing: Timing { started, load: started.elapsed() } })
+    }
+}
+
+impl Ready {
+    /// The context that messages are dropped to fit into, where the request allows it.
+    fn fit(&self) -> Option<usize> {
+        self.rules.truncate.then_some(self.rules.n_ctx)
+    }
+
+    fn prompt(&self, messages: &[Message], think: Option<Think>) -> Result<String, ApiError> {
+        let conversation = Conversation { messages, tools: &[], think };
+        self.model.prompt(conversation, self.fit())
+    }
+
+    fn generate(&self, prompt: &str) -> Result<camelid_engine::Generation, ApiError> {
+        let options = options::to_engine(&self.options, self.rules);
+        self.model.engine.generate(prompt, options).map_err(|error| from_engine(&error))
+    }
+}
+
+#[async_trait]
+impl Service for Runtime {
+    async fn generate(
+        &self,
+        request: GenerateRequest,
+    ) -> Result<ResponseStream<GenerateResponse>, ApiError> {
+        let entry = match request.model.trim() {
+            "" => return Err(ApiError::not_found("model '' not found")),
+            _ => self.find(&request.model)?,
+        };
+        let part = || GenerateResponse {
+            model: request.model.clone(),
+            created_at: Timestamp::now(),
+            ..GenerateResponse::default()
+        };
+        let done = |reason| GenerateResponse { done: true, done_reason: Some(reason), ..part() };
+        if request.is_unload() {
+            self.residents.unload(&entry.name);
+            return Ok(once(done(DoneReason::Unload)));
+        }
+        request.check_raw_mode()?;
+        refuse_what_is_missing_in_generate(&request, entry)?;
+        let manner = Manner {
+            options: request.options.as_ref(),
+            keep_alive: request.keep_alive,
+            truncate: request.truncate,
+            shift: request.shift,
+        };
+        let ready = self.ready(entry, manner).await?;
+        if request.prompt.is_empty() {
+            return Ok(once(done(DoneReason::Load)));
+        }
+        let prompt = generate_prompt(&ready, &request, entry)?;
+        if request.debug_render_only {
+            return Ok(once(GenerateResponse { debug_info: Some(rendered(prompt)), ..part() }));
+        }
+        let generation = ready.generate(&prompt)?;
+        let context = (!request.raw).then_some(prompt);
+        let shape = GenerateShape { model: request.model, timing: ready.timing, context };
+        Ok(Reply::begin(generation, ready.model, shape).await?.boxed())
+    }
+
+    async fn chat(&self, request: ChatRequest) -> Result<ResponseStream<ChatResponse>, ApiError> {
+        let entry = match request.model.trim() {
+            "" => return Err(ApiError::bad_request("model is required")),
+            _ => self.find(&request.model)?,
+        };
+        let part = |message| ChatResponse {
+            model: request.model.clone(),
+            created_at: Timestamp::now(),
+            message,
+            ..ChatResponse::default()
+        };
+        let done = |reason| ChatResponse {
+            done: true,
+            done_reason: Some(reason),
+            ..part(Message::assistant(""))
+        };
+        if request.is_unload() {
+            self.residents.unload(&entry.name);
+            return Ok(once(done(DoneReason::Unload)));
+        }
+        refuse_what_is_missing_in_chat(&request)?;
+        let manner = Manner {
+            options: request.options.as_ref(),
+            keep_alive: request.keep_alive,
+            truncate: request.truncate,
+            shift: request.shift,
+        };
+        let ready = self.ready(entry, manner).await?;
+        if request.messages.is_empty() {
+            return Ok(once(done(DoneReason::Load)));
+        }
+        let messages = with_system(entry.system.as_deref(), request.messages);
+        let prompt = ready.prompt(&messages, request.think)?;
+        if request.debug_render_only {
+            let debug_info = Some(rendered(prompt));
+            return Ok(once(ChatResponse { debug_info, ..part(Message::default()) }));
+        }
+        let generation = ready.generate(&prompt)?;
+        let shape = ChatShape { model: request.model, timing: ready.timing };
+        Ok(Reply::begin(generation, ready.model, shape).await?.boxed())
+    }
+
+    async fn list(&self) -> Result<ListResponse, ApiError> {
+        let mut models = Vec::new();
+        for entry in self.catalog.newest_first() {
+            match entry.summary() {
+                Ok(summary) => models.push(summary),
+                // As with a store: one model that cannot be read must not hide the others.
+                Err(error) => tracing::warn!(model = %entry.name, %error, "left out of the list"),
+            }
+        }
+        Ok(ListResponse { models })
+    }
+
+    async fn version(&self) -> Result<VersionResponse, ApiError> {
+        Ok(VersionResponse { version: env!("CARGO_PKG_VERSION").to_owned() })
+    }
+}
+
+/// The prompt of a generate request: as it is in raw mode, else a conversation of one message.
+fn generate_prompt(
+    ready: &Ready,
+    request: &GenerateRequest,
+    entry: &Entry,
+) -> Result<String, ApiError> {
+    if request.raw {
+        return Ok(request.prompt.clone());
+    }
+    let system = if request.system.is_empty() {
+        entry.system.as_deref()
+    } else {
+        Some(request.system.as_str())
+    };
+    let messages = with_system(system, vec![Message::user(&request.prompt)]);
+    let prompt = ready.prompt(&messages, request.think)?;
+    let before = request.context.as_deref().unwrap_or(&[]);
+    Ok(ready.model.engine.tokenizer().decode_all(before) + &prompt)
+}
+
+/// Puts the model's system text in front, unless the conversation begins with one of its own.
+fn with_system(system: Option<&str>, mut messages: Vec<Message>) -> Vec<Message> {
+    if let Some(system) = system.filter(|text| !text.is_empty())
+        && messages.first().is_none_or(|first| first.role != "system")
+    {
+        messages.insert(0, Message::system(system));
+    }
+    messages
+}
+
+fn once<T: Send + 'static>(part: T) -> ResponseStream<T> {
+    futures_util::stream::once(async { Ok(part) }).boxed()
+}
+
+fn rendered(prompt: String) -> DebugInfo {
+    DebugInfo { rendered_template: prompt, ..DebugInfo::default() }
+}
+
+fn refuse_what_is_missing_in_generate(
+    request: &GenerateRequest,
+    entry: &Entry,
+) -> Result<(), ApiError> {
+    refuse_common(&request.model, request.think, request.format.as_ref(), request.logprobs)?;
+    if !request.suffix.is_empty() {
+        let name = entry.name.canonical();
+        return Err(ApiError::bad_request(format!("{name} does not support insert")));
+    }
+    if !request.template.is_empty() {
+        return Err(unsupported("a template in the request"));
+    }
+    refuse_images(!request.images.is_empty())
+}
+
+fn refuse_what_is_missing_in_chat(request: &ChatRequest) -> Result<(), ApiError> {
+    refuse_common(&request.model, request.think, request.format.as_ref(), request.logprobs)?;
+    if !request.tools.is_empty() {
+        return Err(unsupported("calling tools"));
+    }
+    refuse_images(request.messages.iter().any(|message| !message.images.is_empty()))
+}
+
+fn refuse_common(
+    model: &str,
+    think: Option<Think>,
+    format: Option<&Format>,
+    logprobs: bool,
+) -> Result<(), ApiError> {
+    if think.is_some_and(Think::is_on) {
+        return Err(ApiError::bad_request(format!("{model:?} does not support thinking")));
+    }
+    if format.is_some() {
+        return Err(unsupported("a format for the answer"));
+    }
+    if logprobs {
+        return Err(unsupported("log-probabilities"));
+    }
+    Ok(())
+}
+
+fn refuse_images(has_images: bool) -> Result<(), ApiError> {
+    if has_images {
+        return Err(ApiError::bad_request(
+            "images were given, but the model does not support multimodal requests",
+        ));
+    }
+    Ok(())
+}

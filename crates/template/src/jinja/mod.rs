@@ -1,0 +1,28 @@
+//! Hugging Face chat templates: Jinja text that turns messages into a prompt.
+//!
+//! A model's `tokenizer_config.json` (and the GGUF made from it, as `tokenizer.chat_template`)
+//! carries its own prompt format as a Jinja template. Hugging Face renders it with Jinja2 in a
+//! sandbox: `trim_blocks` and `lstrip_blocks` on, loop controls, Python's own value printing and
+//! string methods, `tojson` without ASCII escapes or sorting, plus `raise_exception` and
+//! `strftime_now`. This module gives `minijinja` those settings.
+//!
+//! Templates come with downloaded models, so a render is bounded: source size, instructions,
+//! output size and the size of any value that a filter makes.
+//!
+//! Layout: `inputs` builds what a template sees, `environment` the engine with its settings,
+//! `prepare` what
+//! is done to the text first, `filters` the filters and functions that differ from `minijinja`'s, `pyjson` Python's JSON
+//! text, `budget` the limits.
+
+mod budget;
+mod environment;
+mod error;
+mod filters;
+mod inputs;
+mod prepare;
+mod pyjson;
+mod template;
+
+pub use error::JinjaError;
+pub use inputs::ChatInputs;
+pub use template::{ChatTemplate, JsonContext};
