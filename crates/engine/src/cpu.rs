@@ -62,8 +62,18 @@ impl Device for CpuDevice {
         Vec::new()
     }
 
-    fn cache(&self, spec: &AttentionSpec, n_pages: usize, ty: KvType) -> KvPool {
-        KvPool::new(ty, n_pages, PAGE_LEN, spec.n_head_kv, spec.head_dim)
+    fn cache(&self, spec: &AttentionSpec, n_pages: usize, ty: KvType) -> Result<KvPool> {
+        let n_elems = [PAGE_LEN, spec.n_head_kv, spec.head_dim, 2]
+            .iter()
+            .try_fold(n_pages, |product: usize, &n| product.checked_mul(n));
+        // Half of it keys, half values; asked for as if F32, so that no format is larger.
+        let n_bytes = n_elems.and_then(|n| n.checked_mul(size_of::<f32>()));
+        let n_bytes = n_bytes.ok_or(Error::OutOfMemory { n_bytes: usize::MAX })?;
+        // The pool's own allocation would end the program where there is no memory.
+        let mut probe: Vec<u8> = Vec::new();
+        probe.try_reserve_exact(n_bytes).map_err(|_| Error::OutOfMemory { n_bytes })?;
+        drop(probe);
+        Ok(KvPool::new(ty, n_pages, PAGE_LEN, spec.n_head_kv, spec.head_dim))
     }
 
     fn gather(&mut self, table: &TensorSource, ids: &[u32], out: &mut Vec<f32>) {

@@ -300,7 +300,7 @@ fn make_layers<D: Device>(
     let layer = |TokenMixer::Attention(attention): &TokenMixer| {
         let RopeSpec { pairing, n_rot, freq_base, freq_scale } = attention.rope;
         let rope = Rope::new(pairing, n_rot, freq_base, freq_scale, rope_factors)?;
-        Ok(Layer { cache: device.cache(attention, n_pages, ty), rope })
+        Ok(Layer { cache: device.cache(attention, n_pages, ty)?, rope })
     };
     spec.blocks.iter().map(|block| layer(&block.mixer)).collect()
 }

@@ -45,7 +45,10 @@ pub trait Device: Send {
     /// An empty buffer; operations give it the size they need and reuse its memory.
     fn buffer(&self) -> Self::Buffer;
     /// Memory for `n_pages` pages of keys and values.
-    fn cache(&self, spec: &AttentionSpec, n_pages: usize, ty: KvType) -> Self::Cache;
+    ///
+    /// # Errors
+    /// When there is not that much.
+    fn cache(&self, spec: &AttentionSpec, n_pages: usize, ty: KvType) -> Result<Self::Cache>;
 
     /// `out[i] = table[ids[i]]`.
     fn gather(&mut self, table: &Self::Weight, ids: &[u32], out: &mut Self::Buffer);

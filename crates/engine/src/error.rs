@@ -103,6 +103,12 @@ pub enum Error {
         /// Pages there are.
         total: usize,
     },
+    /// There is not enough memory for one block's keys and values.
+    #[error("the KV cache needs {n_bytes} bytes for each block, which are not to be had")]
+    OutOfMemory {
+        /// Bytes asked for.
+        n_bytes: usize,
+    },
     /// A forward pass produced logits that are not numbers, so no token can be chosen.
     #[error("the model produced logits that are not finite at position {pos}")]
     NotFinite {

@@ -63,3 +63,7 @@ pub use stop::{Matched, StopMatcher};
 pub use text_stream::TextStream;
 pub use tokenizer::{Special, Tokenizer};
 pub use vocab::{SpecialTokens, TokenKind, Vocab, VocabError};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -41,3 +41,7 @@ mod summary;
 pub use catalog::{Catalog, CatalogError};
 pub use config::Config;
 pub use runtime::Runtime;
+
+#[cfg(all(doctest, feature = "bundled-tiny"))]
+#[doc = include_str!("../../../README.md")]
+struct ProjectReadme;

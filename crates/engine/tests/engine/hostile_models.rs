@@ -1,8 +1,11 @@
 //! Models whose metadata or weights are wrong: each is refused with a reason, none panics.
 
+use std::sync::Arc;
+
 use camelid_engine::{
-    Error, Model, ModelOptions,
+    CacheOptions, CpuDevice, Decoder, Error, Model, ModelOptions, Tokenizer,
     gguf::{GgufFile, GgufWriter, MetadataValue, TensorType},
+    kernels::{Cpu, Kernels, KvType, ThreadTeam},
 };
 
 use crate::tiny;
@@ -188,4 +191,48 @@ fn weights_that_are_not_numbers_end_a_generation_with_an_error() {
     let model = Model::from_gguf(file, &ModelOptions::default()).unwrap();
     let error = model.generate("Hi", Default::default()).unwrap().text().unwrap_err();
     assert!(matches!(error, Error::NotFinite { pos: 0 }), "{error}");
+}
+
+/// Everything that happens between a file's bytes and a model that could run.
+fn load(bytes: Vec<u8>) -> Result<(), Error> {
+    let file = Arc::new(GgufFile::from_vec(bytes)?);
+    Tokenizer::from_metadata(file.metadata())?;
+    let device = CpuDevice::new(Cpu::new(Kernels::detect(), ThreadTeam::new(1)));
+    Decoder::new(&file, device, CacheOptions { n_tokens: 64, ty: KvType::F16 })?;
+    Ok(())
+}
+
+#[test]
+fn a_file_cut_short_anywhere_is_refused() {
+    let whole = camelid_model_tiny::GGUF;
+    for i in 0..200 {
+        let n = whole.len() * i / 200;
+        load(whole[..n].to_vec()).unwrap_err();
+    }
+    load(whole.to_vec()).unwrap();
+}
+
+#[test]
+fn a_byte_changed_anywhere_in_the_header_is_an_error_or_another_valid_model() {
+    let whole = camelid_model_tiny::GGUF;
+    let n_header = tiny::q8_0().data_start() as usize;
+    let mut n_valid = 0;
+    for i in 0..2000 {
+        let mut bytes = whole.to_vec();
+        let at = n_header * i / 2000;
+        bytes[at] ^= 1 << (i % 8);
+        match load(bytes) {
+            Ok(()) => n_valid += 1,
+            Err(error) => assert!(!error.to_string().is_empty(), "byte {at}"),
+        }
+    }
+    println!("{n_valid} of 2000 changed headers are still models");
+}
+
+#[test]
+fn a_cache_larger_than_memory_is_an_error() {
+    let mut options = ModelOptions::default();
+    options.n_ctx = Some(1 << 45);
+    let error = Model::from_gguf(tiny::q8_0(), &options).unwrap_err();
+    assert!(matches!(error, Error::OutOfMemory { .. } | Error::Option { .. }), "{error}");
 }
