@@ -11,14 +11,14 @@ use std::{
 
 use camelid_api_types::{
     ModelName, Timestamp,
-    ollama::{ModelSummary, Options},
+    ollama::{Message, ModelSummary, Options},
 };
 use camelid_gguf::GgufFile;
 use camelid_modelfile::{Modelfile, ParameterError, ParameterValue, ParseError};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use crate::summary;
+use crate::{prompting::TemplateError, summary};
 
 /// Why a model cannot be added to a [`Catalog`].
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +52,10 @@ pub(crate) struct Entry {
     pub(crate) name: ModelName,
     pub(crate) parameters: Options,
     pub(crate) system: Option<String>,
+    /// The Modelfile's prompt template.
+    pub(crate) template: Option<String>,
+    /// What was said before every conversation.
+    pub(crate) messages: Vec<Message>,
     source: Source,
     modified_at: SystemTime,
     summary: OnceLock<ModelSummary>,
@@ -67,7 +71,7 @@ impl Entry {
     }
 
     /// What a list says of the model.
-    pub(crate) fn summary(&self) -> Result<ModelSummary, camelid_gguf::Error> {
+    pub(crate) fn summary(&self) -> Result<ModelSummary, TemplateError> {
         if let Some(summary) = self.summary.get() {
             return Ok(summary.clone());
         }
@@ -80,7 +84,7 @@ impl Entry {
             size: file.n_bytes(),
             digest: identity(&file),
             details: summary::details(&file)?,
-            capabilities: summary::capabilities(&file)?,
+            capabilities: summary::capabilities(&file, self.template.as_deref())?,
             ..ModelSummary::default()
         };
         Ok(self.summary.get_or_init(|| summary).clone())
@@ -148,11 +152,18 @@ impl Catalog {
     ) -> Result<(), CatalogError> {
         let modelfile = modelfile.map(Modelfile::parse).transpose()?;
         let parameters = modelfile.as_ref().map_or(Ok(Options::default()), parameters)?;
-        let system = modelfile.as_ref().and_then(|file| file.system()).map(str::to_owned);
+        let text = |text: Option<&str>| text.map(str::to_owned);
         self.entries.retain(|entry| !entry.name.eq_ignore_case(&name));
-        let summary = OnceLock::new();
-        let entry = Entry { name, parameters, system, source, modified_at, summary };
-        self.entries.push(Arc::new(entry));
+        self.entries.push(Arc::new(Entry {
+            name,
+            parameters,
+            system: text(modelfile.as_ref().and_then(|file| file.system())),
+            template: text(modelfile.as_ref().and_then(|file| file.template())),
+            messages: modelfile.as_ref().map(messages).unwrap_or_default(),
+            source,
+            modified_at,
+            summary: OnceLock::new(),
+        }));
         Ok(())
     }
 
@@ -167,6 +178,10 @@ impl Catalog {
         entries.sort_by_key(|entry| std::cmp::Reverse(entry.modified_at));
         entries
     }
+}
+
+fn messages(modelfile: &Modelfile) -> Vec<Message> {
+    modelfile.messages().map(|m| Message::new(m.role.to_string(), m.content)).collect()
 }
 
 /// A Modelfile's parameters as options.

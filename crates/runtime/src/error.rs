@@ -21,7 +21,7 @@ pub(crate) fn from_engine(error: &Error) -> ApiError {
 }
 
 /// The answer where a model cannot be loaded: the file's fault, told as such.
-pub(crate) fn from_loading(error: &Error) -> ApiError {
+pub(crate) fn from_loading(error: &dyn std::error::Error) -> ApiError {
     ApiError::internal(format!("failed to load model: {}", with_causes(error)))
 }
 

@@ -33,10 +33,12 @@ mod config;
 mod error;
 mod loaded;
 mod options;
+mod prompting;
 mod reply;
 mod residents;
 mod runtime;
 mod summary;
+mod tool_call_id;
 
 pub use catalog::{Catalog, CatalogError};
 pub use config::Config;

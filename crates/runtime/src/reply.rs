@@ -1,6 +1,10 @@
 //! From the engine's pieces to the parts of a streamed answer.
+//!
+//! The engine gives text; a parser tells content, thinking and tool calls apart; a [`Shape`] puts
+//! each into the wire's form. A piece may give no part (the parser waits for more) or several.
 
 use std::{
+    collections::VecDeque,
     pin::Pin,
     task::{Context, Poll},
     time::{Duration, Instant},
@@ -11,9 +15,10 @@ use camelid_api_types::{
     ollama::{ChatResponse, DoneReason, GenerateResponse, Message, Metrics},
 };
 use camelid_engine::{End, EndReason, Generation, Piece, Special};
+use camelid_template::{Event, OutputParser};
 use futures_util::{Stream, StreamExt};
 
-use crate::{error::from_engine, loaded::Loaded, residents::Lease};
+use crate::{error::from_engine, loaded::Loaded, residents::Lease, tool_call_id};
 
 /// When a request came, and how long its model took to be ready.
 #[derive(Debug, Clone, Copy)]
@@ -44,52 +49,67 @@ fn done_reason(reason: EndReason) -> Option<DoneReason> {
     }
 }
 
-/// What an endpoint makes of text and of the end.
+/// What an endpoint makes of an answer's events and of its end.
 pub(crate) trait Shape: Send + Unpin + 'static {
     /// The wire's type of a part.
-    type Part: Send;
-    /// Some text.
-    fn text(&mut self, text: String) -> Self::Part;
+    type Part: Send + Unpin;
+    /// Notes text as the model wrote it, before it is parsed.
+    fn note(&mut self, _text: &str) {}
+    /// Some text, thinking or a call.
+    fn event(&mut self, event: Event) -> Self::Part;
     /// The last part.
     fn end(&mut self, end: &End, model: &Loaded) -> Self::Part;
 }
 
 /// An answer being made. Holds the model until it is dropped; dropping it cancels.
-pub(crate) struct Reply<S> {
+pub(crate) struct Reply<S: Shape> {
     generation: Generation,
     model: Lease<Loaded>,
     shape: S,
-    /// The first piece, which was waited for before there was an answer.
-    first: Option<Piece>,
-    end: Option<End>,
+    /// Tells kinds of text apart; `None` takes all of it as content.
+    parser: Option<OutputParser>,
+    /// Parts that are ready.
+    ready: VecDeque<S::Part>,
 }
 
 impl<S: Shape> Reply<S> {
     /// Waits for the first piece, so that a request that cannot be answered is an error and not
     /// a stream that begins with one.
     pub(crate) async fn begin(
-        mut generation: Generation,
+        generation: Generation,
         model: Lease<Loaded>,
         shape: S,
+        parser: Option<OutputParser>,
     ) -> Result<Self, ApiError> {
-        let first = StreamExt::next(&mut generation).await.transpose();
-        let first = first.map_err(|error| from_engine(&error))?;
-        Ok(Self { generation, model, shape, first, end: None })
-    }
-
-    /// A piece's text, unless it is an end without one; the end is kept for the next call.
-    fn receive(&mut self, piece: Piece) -> Option<S::Part> {
-        self.end = piece.end;
-        if !piece.text.is_empty() {
-            return Some(self.shape.text(piece.text));
+        let mut reply = Self { generation, model, shape, parser, ready: VecDeque::new() };
+        let first = StreamExt::next(&mut reply.generation).await.transpose();
+        if let Some(piece) = first.map_err(|error| from_engine(&error))? {
+            reply.receive(&piece);
         }
-        self.take_end()
+        Ok(reply)
     }
 
-    fn take_end(&mut self) -> Option<S::Part> {
-        let end = self.end.take()?;
-        Some(self.shape.end(&end, &self.model))
+    fn receive(&mut self, piece: &Piece) {
+        self.shape.note(&piece.text);
+        let mut events = match &mut self.parser {
+            Some(parser) => parser.push(&piece.text),
+            None => vec![Event::Content(piece.text.clone())],
+        };
+        if piece.end.is_some()
+            && let Some(parser) = &mut self.parser
+        {
+            events.extend(parser.finish());
+        }
+        let parts = events.into_iter().filter(|event| !is_empty(event));
+        self.ready.extend(parts.map(|event| self.shape.event(event)));
+        if let Some(end) = &piece.end {
+            self.ready.push_back(self.shape.end(end, &self.model));
+        }
     }
+}
+
+fn is_empty(event: &Event) -> bool {
+    matches!(event, Event::Content(text) | Event::Thinking(text) if text.is_empty())
 }
 
 impl<S: Shape> Stream for Reply<S> {
@@ -97,20 +117,13 @@ impl<S: Shape> Stream for Reply<S> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
-            if let Some(part) = self.take_end() {
+            if let Some(part) = self.ready.pop_front() {
                 return Poll::Ready(Some(Ok(part)));
             }
-            let piece = match self.first.take() {
-                Some(piece) => Ok(piece),
-                None => match std::task::ready!(self.generation.poll_next_unpin(cx)) {
-                    Some(item) => item.map_err(|error| from_engine(&error)),
-                    None => return Poll::Ready(None),
-                },
-            };
-            match piece.map(|piece| self.receive(piece)) {
-                Ok(Some(part)) => return Poll::Ready(Some(Ok(part))),
-                Ok(None) => {}
-                Err(error) => return Poll::Ready(Some(Err(error))),
+            match std::task::ready!(self.generation.poll_next_unpin(cx)) {
+                Some(Ok(piece)) => self.receive(&piece),
+                Some(Err(error)) => return Poll::Ready(Some(Err(from_engine(&error)))),
+                None => return Poll::Ready(None),
             }
         }
     }
@@ -124,31 +137,43 @@ pub(crate) struct GenerateShape {
     pub(crate) context: Option<String>,
 }
 
-impl Shape for GenerateShape {
-    type Part = GenerateResponse;
-
-    fn text(&mut self, text: String) -> GenerateResponse {
-        if let Some(context) = &mut self.context {
-            context.push_str(&text);
-        }
+impl GenerateShape {
+    fn part(&self) -> GenerateResponse {
         GenerateResponse {
             model: self.model.clone(),
             created_at: Timestamp::now(),
-            response: text,
             ..GenerateResponse::default()
         }
+    }
+}
+
+impl Shape for GenerateShape {
+    type Part = GenerateResponse;
+
+    fn note(&mut self, text: &str) {
+        if let Some(context) = &mut self.context {
+            context.push_str(text);
+        }
+    }
+
+    fn event(&mut self, event: Event) -> GenerateResponse {
+        let mut part = self.part();
+        match event {
+            Event::Content(text) | Event::Malformed { text, .. } => part.response = text,
+            Event::Thinking(text) => part.thinking = text,
+            Event::ToolCall(call) => part.tool_calls = vec![call],
+        }
+        part
     }
 
     fn end(&mut self, end: &End, model: &Loaded) -> GenerateResponse {
         let encode = |text: String| model.engine.tokenizer().encode(&text, Special::Recognise).ok();
         GenerateResponse {
-            model: self.model.clone(),
-            created_at: Timestamp::now(),
             done: true,
             done_reason: done_reason(end.reason),
             context: self.context.take().and_then(encode).unwrap_or_default(),
             metrics: self.timing.metrics(end),
-            ..GenerateResponse::default()
+            ..self.part()
         }
     }
 }
@@ -159,16 +184,35 @@ pub(crate) struct ChatShape {
     pub(crate) timing: Timing,
 }
 
-impl Shape for ChatShape {
-    type Part = ChatResponse;
-
-    fn text(&mut self, text: String) -> ChatResponse {
+impl ChatShape {
+    fn part(&self, message: Message) -> ChatResponse {
         ChatResponse {
             model: self.model.clone(),
             created_at: Timestamp::now(),
-            message: Message::assistant(text),
+            message,
             ..ChatResponse::default()
         }
+    }
+}
+
+impl Shape for ChatShape {
+    type Part = ChatResponse;
+
+    fn event(&mut self, event: Event) -> ChatResponse {
+        let mut message = Message::assistant("");
+        match event {
+            Event::Content(text) => message.content = text,
+            Event::Thinking(text) => message.thinking = text,
+            Event::ToolCall(mut call) => {
+                call.id = tool_call_id::new();
+                message.tool_calls = vec![call];
+            }
+            Event::Malformed { text, problem } => {
+                tracing::warn!(problem, "a tool call of the model cannot be read");
+                message.content = text;
+            }
+        }
+        self.part(message)
     }
 
     fn end(&mut self, end: &End, _: &Loaded) -> ChatResponse {
@@ -176,7 +220,7 @@ impl Shape for ChatShape {
             done: true,
             done_reason: done_reason(end.reason),
             metrics: self.timing.metrics(end),
-            ..self.text(String::new())
+            ..self.part(Message::assistant(""))
         }
     }
 }

@@ -10,7 +10,7 @@ use camelid_api_types::{
         GenerateResponse, KeepAlive, ListResponse, Message, Options, Think, VersionResponse,
     },
 };
-use camelid_engine::Error;
+use camelid_template::OutputParser;
 use futures_util::StreamExt;
 use serde_json::{Map, Value};
 
@@ -18,8 +18,9 @@ use crate::{
     catalog::{Catalog, Entry},
     config::Config,
     error::{from_engine, from_loading, unsupported},
-    loaded::{Conversation, LoadError, Loaded},
+    loaded::Loaded,
     options::{self, ContextRules},
+    prompting::{Conversation, Prompting},
     reply::{ChatShape, GenerateShape, Reply, Timing},
     residents::{Lease, Residents},
 };
@@ -69,19 +70,20 @@ impl Runtime {
     async fn ready(&self, entry: &Arc<Entry>, manner: Manner<'_>) -> Result<Ready, ApiError> {
         let started = Instant::now();
         let options = options::merge(manner.options, &entry.parameters)?;
-        let file = entry.open().map_err(|error| from_loading(&Error::Gguf(error)))?;
+        let file = entry.open().map_err(|error| from_loading(&error))?;
         let spec = camelid_engine::ModelSpec::from_metadata(file.metadata());
         let n_ctx_train = spec.map_err(|error| from_loading(&error))?.n_ctx_train;
         let n_ctx = options::n_ctx(&options, self.config.n_ctx, n_ctx_train);
         let config = Arc::clone(&self.config);
         let load = async move {
             tracing::info!(model = %entry.name, n_ctx, "loading");
-            let load = tokio::task::spawn_blocking(move || Loaded::new(file, n_ctx, &config));
+            let template = Arc::clone(entry);
+            let load = tokio::task::spawn_blocking(move || {
+                Loaded::new(file, template.template.as_deref(), n_ctx, &config)
+            });
             match load.await {
-                Ok(Ok(loaded)) => Ok(loaded),
-                Ok(Err(LoadError::Engine(error))) => Err(from_loading(&error)),
-                Ok(Err(error)) => Err(ApiError::internal(format!("failed to load model: {error}"))),
-                Err(panic) => Err(ApiError::internal(format!("loading the model failed: {panic}"))),
+                Ok(loaded) => loaded.map_err(|error| from_loading(&error)),
+                Err(panic) => Err(from_loading(&panic)),
             }
         };
         let keep_alive = (manner.keep_alive, self.config.keep_alive);
@@ -97,19 +99,32 @@ impl Runtime {
 }
 
 impl Ready {
-    /// The context that messages are dropped to fit into, where the request allows it.
-    fn fit(&self) -> Option<usize> {
-        self.rules.truncate.then_some(self.rules.n_ctx)
-    }
-
-    fn prompt(&self, messages: &[Message], think: Option<Think>) -> Result<String, ApiError> {
-        let conversation = Conversation { messages, tools: &[], think };
-        self.model.prompt(conversation, self.fit())
+    /// The conversation's prompt, and the parser for the answer to it.
+    fn prompt(
+        &self,
+        prompting: &Prompting,
+        conversation: Conversation<'_>,
+    ) -> Result<(String, OutputParser), ApiError> {
+        let n_ctx = self.rules.truncate.then_some(self.rules.n_ctx);
+        let prompt = self.model.prompt(prompting, conversation, n_ctx)?;
+        let parser = prompting.parser(&prompt, conversation);
+        Ok((prompt, parser))
     }
 
     fn generate(&self, prompt: &str) -> Result<camelid_engine::Generation, ApiError> {
         let options = options::to_engine(&self.options, self.rules);
         self.model.engine.generate(prompt, options).map_err(|error| from_engine(&error))
+    }
+
+    /// Whether to think: as the request says, else as the model likes.
+    fn think(&self, asked: Option<Think>, model: &str) -> Result<Option<Think>, ApiError> {
+        match (asked, self.model.prompting.capabilities().thinking) {
+            (None, can_think) => Ok(can_think.then_some(Think::On)),
+            (Some(think), false) if think.is_on() => {
+                Err(ApiError::bad_request(format!("{model:?} does not support thinking")))
+            }
+            (think, _) => Ok(think),
+        }
     }
 }
 
@@ -134,7 +149,8 @@ impl Service for Runtime {
             return Ok(once(done(DoneReason::Unload)));
         }
         request.check_raw_mode()?;
-        refuse_what_is_missing_in_generate(&request, entry)?;
+        refuse_what_is_missing(request.format.as_ref(), request.logprobs)?;
+        refuse_images(!request.images.is_empty())?;
         let manner = Manner {
             options: request.options.as_ref(),
             keep_alive: request.keep_alive,
@@ -145,14 +161,14 @@ impl Service for Runtime {
         if request.prompt.is_empty() {
             return Ok(once(done(DoneReason::Load)));
         }
-        let prompt = generate_prompt(&ready, &request, entry)?;
+        let (prompt, parser) = generate_prompt(&ready, &request, entry)?;
         if request.debug_render_only {
             return Ok(once(GenerateResponse { debug_info: Some(rendered(prompt)), ..part() }));
         }
         let generation = ready.generate(&prompt)?;
         let context = (!request.raw).then_some(prompt);
         let shape = GenerateShape { model: request.model, timing: ready.timing, context };
-        Ok(Reply::begin(generation, ready.model, shape).await?.boxed())
+        Ok(Reply::begin(generation, ready.model, shape, parser).await?.boxed())
     }
 
     async fn chat(&self, request: ChatRequest) -> Result<ResponseStream<ChatResponse>, ApiError> {
@@ -175,7 +191,8 @@ impl Service for Runtime {
             self.residents.unload(&entry.name);
             return Ok(once(done(DoneReason::Unload)));
         }
-        refuse_what_is_missing_in_chat(&request)?;
+        refuse_what_is_missing(request.format.as_ref(), request.logprobs)?;
+        refuse_images(request.messages.iter().any(|message| !message.images.is_empty()))?;
         let manner = Manner {
             options: request.options.as_ref(),
             keep_alive: request.keep_alive,
@@ -186,15 +203,21 @@ impl Service for Runtime {
         if request.messages.is_empty() {
             return Ok(once(done(DoneReason::Load)));
         }
-        let messages = with_system(entry.system.as_deref(), request.messages);
-        let prompt = ready.prompt(&messages, request.think)?;
+        let prompting = &ready.model.prompting;
+        if !request.tools.is_empty() && !prompting.capabilities().tools {
+            return Err(does_not_support(entry, "tools"));
+        }
+        let think = ready.think(request.think, &request.model)?;
+        let messages = with_messages(entry, request.messages);
+        let conversation = Conversation { messages: &messages, tools: &request.tools, think };
+        let (prompt, parser) = ready.prompt(prompting, conversation)?;
         if request.debug_render_only {
             let debug_info = Some(rendered(prompt));
             return Ok(once(ChatResponse { debug_info, ..part(Message::default()) }));
         }
         let generation = ready.generate(&prompt)?;
         let shape = ChatShape { model: request.model, timing: ready.timing };
-        Ok(Reply::begin(generation, ready.model, shape).await?.boxed())
+        Ok(Reply::begin(generation, ready.model, shape, Some(parser)).await?.boxed())
     }
 
     async fn list(&self) -> Result<ListResponse, ApiError> {
@@ -214,34 +237,59 @@ impl Service for Runtime {
     }
 }
 
-/// The prompt of a generate request: as it is in raw mode, else a conversation of one message.
+/// The prompt of a generate request and the parser for its answer: as it is in raw mode, a gap to
+/// be filled where there is a suffix, else a conversation of one message.
 fn generate_prompt(
     ready: &Ready,
     request: &GenerateRequest,
     entry: &Entry,
-) -> Result<String, ApiError> {
+) -> Result<(String, Option<OutputParser>), ApiError> {
     if request.raw {
-        return Ok(request.prompt.clone());
+        return Ok((request.prompt.clone(), None));
     }
-    let system = if request.system.is_empty() {
-        entry.system.as_deref()
-    } else {
-        Some(request.system.as_str())
+    let own = match request.template.as_str() {
+        "" => None,
+        text => Some(Prompting::go(text).map_err(|e| ApiError::bad_request(e.to_string()))?),
     };
-    let messages = with_system(system, vec![Message::user(&request.prompt)]);
-    let prompt = ready.prompt(&messages, request.think)?;
+    let prompting = own.as_ref().unwrap_or(&ready.model.prompting);
+    let think = ready.think(request.think, &request.model)?;
+    if !request.suffix.is_empty() {
+        let prompt = prompting.render_infill(&request.prompt, &request.suffix, think);
+        return Ok((prompt.ok_or_else(|| does_not_support(entry, "insert"))??, None));
+    }
+    let mut messages = match &request.context {
+        None => entry.messages.clone(),
+        Some(_) => Vec::new(),
+    };
+    messages.push(Message::user(&request.prompt));
+    let system = match request.system.as_str() {
+        "" => entry.system.as_deref(),
+        system => Some(system),
+    };
+    let messages = with_system(system, messages);
+    let conversation = Conversation { messages: &messages, tools: &[], think };
+    let (prompt, parser) = ready.prompt(prompting, conversation)?;
     let before = request.context.as_deref().unwrap_or(&[]);
-    Ok(ready.model.engine.tokenizer().decode_all(before) + &prompt)
+    Ok((ready.model.engine.tokenizer().decode_all(before) + &prompt, Some(parser)))
 }
 
-/// Puts the model's system text in front, unless the conversation begins with one of its own.
+/// A chat's messages behind the model's own and its system text.
+fn with_messages(entry: &Entry, messages: Vec<Message>) -> Vec<Message> {
+    let brings_system = messages.first().is_some_and(|first| first.role == "system");
+    let system = entry.system.as_deref().filter(|_| !brings_system);
+    with_system(system, [entry.messages.clone(), messages].concat())
+}
+
+/// Puts a system text in front, if there is one.
 fn with_system(system: Option<&str>, mut messages: Vec<Message>) -> Vec<Message> {
-    if let Some(system) = system.filter(|text| !text.is_empty())
-        && messages.first().is_none_or(|first| first.role != "system")
-    {
+    if let Some(system) = system.filter(|text| !text.is_empty()) {
         messages.insert(0, Message::system(system));
     }
     messages
+}
+
+fn does_not_support(entry: &Entry, what: &str) -> ApiError {
+    ApiError::bad_request(format!("{} does not support {what}", entry.name.canonical()))
 }
 
 fn once<T: Send + 'static>(part: T) -> ResponseStream<T> {
@@ -252,38 +300,7 @@ fn rendered(prompt: String) -> DebugInfo {
     DebugInfo { rendered_template: prompt, ..DebugInfo::default() }
 }
 
-fn refuse_what_is_missing_in_generate(
-    request: &GenerateRequest,
-    entry: &Entry,
-) -> Result<(), ApiError> {
-    refuse_common(&request.model, request.think, request.format.as_ref(), request.logprobs)?;
-    if !request.suffix.is_empty() {
-        let name = entry.name.canonical();
-        return Err(ApiError::bad_request(format!("{name} does not support insert")));
-    }
-    if !request.template.is_empty() {
-        return Err(unsupported("a template in the request"));
-    }
-    refuse_images(!request.images.is_empty())
-}
-
-fn refuse_what_is_missing_in_chat(request: &ChatRequest) -> Result<(), ApiError> {
-    refuse_common(&request.model, request.think, request.format.as_ref(), request.logprobs)?;
-    if !request.tools.is_empty() {
-        return Err(unsupported("calling tools"));
-    }
-    refuse_images(request.messages.iter().any(|message| !message.images.is_empty()))
-}
-
-fn refuse_common(
-    model: &str,
-    think: Option<Think>,
-    format: Option<&Format>,
-    logprobs: bool,
-) -> Result<(), ApiError> {
-    if think.is_some_and(Think::is_on) {
-        return Err(ApiError::bad_request(format!("{model:?} does not support thinking")));
-    }
+fn refuse_what_is_missing(format: Option<&Format>, logprobs: bool) -> Result<(), ApiError> {
     if format.is_some() {
         return Err(unsupported("a format for the answer"));
     }

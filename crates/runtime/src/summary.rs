@@ -3,6 +3,8 @@
 use camelid_api_types::ollama::{Capability, ModelDetails};
 use camelid_gguf::{Error, GgufFile};
 
+use crate::prompting::{Prompting, TemplateError};
+
 /// Display names of `general.file_type`, by number.
 ///
 /// Source: llama.cpp's `llama_ftype`. Number 0 (F32) is shown as unknown, as clients know it.
@@ -63,12 +65,24 @@ pub(crate) fn details(file: &GgufFile) -> Result<ModelDetails, Error> {
     })
 }
 
-/// What a model can do here.
-pub(crate) fn capabilities(file: &GgufFile) -> Result<Vec<Capability>, Error> {
+/// What a model can do, by its file and the Modelfile's template.
+pub(crate) fn capabilities(
+    file: &GgufFile,
+    template: Option<&str>,
+) -> Result<Vec<Capability>, TemplateError> {
     let metadata = file.metadata();
     let pooling = format!("{}.pooling_type", file.require_architecture()?);
-    let is_embedder = metadata.get(&pooling).is_some();
-    Ok(vec![if is_embedder { Capability::Embedding } else { Capability::Completion }])
+    if metadata.get(&pooling).is_some() {
+        return Ok(vec![Capability::Embedding]);
+    }
+    let by_template = Prompting::new(template, metadata)?.capabilities();
+    let rows = [
+        (true, Capability::Completion),
+        (by_template.tools, Capability::Tools),
+        (by_template.insert, Capability::Insert),
+        (by_template.thinking, Capability::Thinking),
+    ];
+    Ok(rows.into_iter().filter_map(|(can, capability)| can.then_some(capability)).collect())
 }
 
 fn file_type(number: Option<u32>) -> &'static str {

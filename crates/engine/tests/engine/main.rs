@@ -1,5 +1,9 @@
 //! The engine as its users see it, held against implementations that nobody here wrote.
-#![allow(clippy::unwrap_used, reason = "a test's panic is its report")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test reports by panicking and printing"
+)]
 
 mod golden_logits;
 mod hostile_models;
