@@ -87,6 +87,14 @@ impl<'a> Payload<'a> {
         }
     }
 
+    /// The value, of the given type, of a metadata entry.
+    pub(crate) fn entry_value(mut self, ty: ValueType) -> Value<'a> {
+        match ty {
+            ValueType::Array => Value::Array(Array::of_entry(self)),
+            _ => self.value(ty),
+        }
+    }
+
     /// Reads a value of the given type.
     pub(crate) fn value(&mut self, ty: ValueType) -> Value<'a> {
         match ty {
@@ -123,6 +131,12 @@ pub trait FromMetadata<'a>: sealed::Sealed + Sized {
     /// Reads a value off the front of `payload`.
     #[doc(hidden)]
     fn take_from(payload: &mut Payload<'a>) -> Self;
+
+    /// Reads the value of a metadata entry, behind which there is nothing more.
+    #[doc(hidden)]
+    fn of_entry(mut payload: Payload<'a>) -> Self {
+        Self::take_from(&mut payload)
+    }
 }
 
 macro_rules! numbers {
@@ -169,5 +183,10 @@ impl<'a> FromMetadata<'a> for Array<'a> {
         let array = payload.clone().array();
         payload.skip_array(MAX_ARRAY_DEPTH);
         array
+    }
+
+    /// Does not walk over the elements, which for a vocabulary would take a while.
+    fn of_entry(mut payload: Payload<'a>) -> Self {
+        payload.array()
     }
 }

@@ -65,15 +65,15 @@ impl<'a> Metadata<'a> {
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&'a str, Value<'a>)> + use<'a> {
         let this = *self;
         this.directory.entries.iter().map(move |entry| {
-            let mut payload = this.payload(entry);
-            (payload.key, payload.value(entry.ty))
+            let payload = this.payload(entry);
+            (payload.key, payload.entry_value(entry.ty))
         })
     }
 
     /// The value of a key, of whatever type.
     pub fn get(&self, key: &str) -> Option<Value<'a>> {
         let entry = self.directory.entry(self.bytes, key)?;
-        Some(self.payload(entry).value(entry.ty))
+        Some(self.payload(entry).entry_value(entry.ty))
     }
 
     /// The value of a key that may be missing, as exactly the type asked for.
@@ -89,7 +89,7 @@ impl<'a> Metadata<'a> {
                 expected: T::TYPE,
             });
         }
-        Ok(Some(T::take_from(&mut self.payload(entry))))
+        Ok(Some(T::of_entry(self.payload(entry))))
     }
 
     /// The value of a key that must be there, as exactly the type asked for.

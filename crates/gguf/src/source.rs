@@ -116,6 +116,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes too long")]
     fn endless_stream_is_given_up() {
         let mut stream = Stream::new(std::io::repeat(0));
         let end = usize::try_from(MAX_STREAMED_HEADER_BYTES).unwrap() + 1;

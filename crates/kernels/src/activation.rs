@@ -17,7 +17,7 @@
 use crate::tile::{MAX_GROUPS, PANEL};
 
 /// Activations that share a scale.
-const GROUP: usize = 32;
+pub(crate) const GROUP: usize = 32;
 /// Magnitudes below this count as zero: the inverse scale of smaller ones may overflow.
 pub(crate) const TINY: f32 = f32::from_bits((127 - 100) << 23);
 
@@ -64,55 +64,36 @@ impl ActivationPanel {
         self.codes.as_chunks::<4>().0.as_chunks::<QUADS>().0
     }
 
-    /// Rounds `x`, of a multiple of 32 and at most 256 elements, into this panel.
-    pub(crate) fn quantize(&mut self, x: &[f32], spec: PanelSpec) {
-        for (group_idx, (x, codes)) in
-            x.chunks_exact(GROUP).zip(self.codes.chunks_exact_mut(GROUP)).enumerate()
-        {
-            let scale = quantize_group(x, codes);
-            let per_group = GROUP / spec.group;
-            for (sub_idx, codes) in codes.chunks_exact(spec.group).enumerate() {
-                let sum: i32 = codes.iter().map(|&code| i32::from(code)).sum();
-                let idx = group_idx * per_group + sub_idx;
-                self.scales[idx] = scale;
-                self.starts[idx] = -i32::from(spec.zero) * sum;
-                self.sums[idx] = scale * sum as f32;
-            }
-        }
+    /// Four codes as one word.
+    #[inline]
+    pub(crate) fn word(&self, quad_idx: usize) -> i32 {
+        word(self.codes.as_chunks::<4>().0[quad_idx])
     }
 }
 
-/// Rounds one group, ties to even, and returns its scale.
-fn quantize_group(x: &[f32], codes: &mut [i8]) -> f32 {
-    // Magnitudes compare as their bits do, and NaN above all.
-    let max_bits = x.iter().map(|x| x.to_bits() & i32::MAX as u32).max().unwrap_or(0);
-    let max = f32::from_bits(max_bits);
-    if !max.is_finite() {
-        codes.fill(0);
-        return f32::NAN;
-    }
-    if max < TINY {
-        codes.fill(0);
-        return 0.0;
-    }
-    let inverse = 127.0 / max;
-    for (code, x) in codes.iter_mut().zip(x) {
-        *code = (x * inverse).round_ties_even() as i8;
-    }
-    max / 127.0
+/// Four codes as the word that is broadcast to the lanes.
+#[inline]
+pub(crate) fn word(quad: [i8; 4]) -> i32 {
+    i32::from_ne_bytes(quad.map(i8::cast_unsigned))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::table::Kernels;
 
     const SPEC: PanelSpec = PanelSpec { group: 16, zero: 8 };
+
+    fn quantized(x: &[f32]) -> ActivationPanel {
+        let mut panel = ActivationPanel::default();
+        Kernels::detect().quantize(x, SPEC, &mut panel);
+        panel
+    }
 
     #[test]
     fn values_come_back_within_half_a_step() {
         let x: Vec<f32> = (0..64).map(|i| ((i * 37) % 64) as f32 / 7.0 - 4.0).collect();
-        let mut panel = ActivationPanel::default();
-        panel.quantize(&x, SPEC);
+        let panel = quantized(&x);
         for (i, x) in x.iter().enumerate() {
             let step = panel.scales[i / 16];
             assert!((f32::from(panel.codes[i]) * step - x).abs() <= 0.5001 * step);
@@ -127,18 +108,16 @@ mod tests {
         for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
             let mut x = [1.0; 64];
             x[40] = bad;
-            let mut panel = ActivationPanel::default();
-            panel.quantize(&x, SPEC);
+            let panel = quantized(&x);
             assert!(panel.scales[2].is_nan() && panel.scales[0] == 1.0 / 127.0);
         }
     }
 
     #[test]
     fn tiny_groups_are_zero_and_large_ones_finite() {
-        let mut panel = ActivationPanel::default();
-        panel.quantize(&[f32::MIN_POSITIVE / 2.0; 32], SPEC);
+        let panel = quantized(&[f32::MIN_POSITIVE / 2.0; 32]);
         assert_eq!((panel.scales[0], panel.codes[0]), (0.0, 0));
-        panel.quantize(&[f32::MAX / 64.0; 32], SPEC);
+        let panel = quantized(&[f32::MAX / 64.0; 32]);
         assert_eq!(panel.codes[0], 127);
         assert!(panel.sums[0].is_finite());
     }

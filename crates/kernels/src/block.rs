@@ -14,12 +14,21 @@
 //!
 //! Blocks are read as bytes, little-endian, without alignment.
 
-mod q8_0;
+mod bits;
+mod classic;
+mod codebook;
+mod grids_table;
+mod k_quants;
+mod ternary;
+mod uneven;
+
+pub(crate) use uneven::{FP4_CODES, IQ4_CODES, half_e8m0};
 
 use half::f16;
 
-use camelid_gguf::TensorType;
+use crate::scalar::TileShape;
 use crate::tile::{PANEL, RowPanel};
+use camelid_gguf::TensorType;
 
 /// A block format.
 pub(crate) trait Format {
@@ -74,11 +83,22 @@ impl BlockFormat {
         PANEL / self.len * self.bytes
     }
 
+    /// How a tile over `n_cols` columns is filled.
+    pub(crate) fn tile_shape(&self, n_cols: usize) -> TileShape {
+        TileShape {
+            n_groups: n_cols / self.group,
+            group: self.group,
+            has_mins: self.has_mins,
+            // Codes reach as far above their zero as below, or less.
+            wide_codes: self.zero == 128,
+        }
+    }
+
     /// Turns a row of blocks into floats: the definition of the format's values.
     ///
     /// Shapes: `row` is `[out.len() / len]` blocks.
     pub(crate) fn dequantize(&self, row: &[u8], out: &mut [f32]) {
-        let mut panel = RowPanel::default();
+        let mut panel = RowPanel::EMPTY;
         let panels = row.chunks(self.panel_bytes()).zip(out.chunks_mut(PANEL));
         for (blocks, out) in panels {
             (self.unpack_panel)(blocks, &mut panel);
@@ -124,7 +144,33 @@ pub(crate) enum Storage {
 }
 
 /// The block formats there are.
-pub(crate) static FORMATS: &[BlockFormat] = &[BlockFormat::of::<q8_0::Q8_0>()];
+pub(crate) static FORMATS: &[BlockFormat] = &[
+    BlockFormat::of::<classic::Q4_0>(),
+    BlockFormat::of::<classic::Q4_1>(),
+    BlockFormat::of::<classic::Q5_0>(),
+    BlockFormat::of::<classic::Q5_1>(),
+    BlockFormat::of::<classic::Q8_0>(),
+    BlockFormat::of::<k_quants::Q2K>(),
+    BlockFormat::of::<k_quants::Q3K>(),
+    BlockFormat::of::<k_quants::Q4K>(),
+    BlockFormat::of::<k_quants::Q5K>(),
+    BlockFormat::of::<k_quants::Q6K>(),
+    BlockFormat::of::<codebook::Iq1S>(),
+    BlockFormat::of::<codebook::Iq1M>(),
+    BlockFormat::of::<codebook::Iq2Xxs>(),
+    BlockFormat::of::<codebook::Iq2Xs>(),
+    BlockFormat::of::<codebook::Iq2S>(),
+    BlockFormat::of::<codebook::Iq3Xxs>(),
+    BlockFormat::of::<codebook::Iq3S>(),
+    BlockFormat::of::<uneven::Iq4Nl>(),
+    BlockFormat::of::<uneven::Iq4Xs>(),
+    BlockFormat::of::<uneven::Mxfp4>(),
+    BlockFormat::of::<uneven::Nvfp4>(),
+    BlockFormat::of::<ternary::Tq1_0>(),
+    BlockFormat::of::<ternary::Tq2_0>(),
+    BlockFormat::of::<bits::Q1_0>(),
+    BlockFormat::of::<bits::Q2_0>(),
+];
 
 /// How `ty` is stored; `None` for types without arithmetic (integers, f64).
 pub(crate) fn storage(ty: TensorType) -> Option<Storage> {
@@ -175,5 +221,26 @@ fn decode_floats(ty: FloatType, row: &[u8], out: &mut [f32]) {
 
 /// The f16 at `offset` of a block.
 fn f16_at(block: &[u8], offset: usize) -> f32 {
-    f16::from_le_bytes([block[offset], block[offset + 1]]).to_f32()
+    f16::from_bits(u16_at(block, offset)).to_f32()
 }
+
+/// The word of two bytes at `offset` of a block.
+fn u16_at(block: &[u8], offset: usize) -> u16 {
+    u16::from_le_bytes([block[offset], block[offset + 1]])
+}
+
+/// The word of four bytes at `offset` of a block.
+fn u32_at(block: &[u8], offset: usize) -> u32 {
+    u32::from_le_bytes([block[offset], block[offset + 1], block[offset + 2], block[offset + 3]])
+}
+
+/// Low halves of the bytes, then high halves.
+fn split_nibbles(bytes: &[u8], codes: &mut [u8]) {
+    let (low, high) = codes.split_at_mut(bytes.len());
+    for ((low, high), byte) in low.iter_mut().zip(high).zip(bytes) {
+        (*low, *high) = (byte & 15, byte >> 4);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -2,8 +2,7 @@
 
 use crate::attention::{self, Attention, Query};
 use crate::block;
-use camelid_gguf::TensorType;
-use crate::elementwise;
+use crate::elementwise::{self, Activation};
 use crate::kv_pool::KvPool;
 use crate::matmul;
 use crate::matrix::Matrix;
@@ -11,6 +10,7 @@ use crate::norm;
 use crate::rope::Rope;
 use crate::table::Kernels;
 use crate::team::ThreadTeam;
+use camelid_gguf::TensorType;
 
 /// A row of kernels and a team of threads: the device on which a decoder runs.
 ///
@@ -98,7 +98,24 @@ impl Cpu {
     /// # Panics
     /// If the lengths do not fit.
     pub fn rms_norm(&self, x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
-        norm::rms_norm(self.kernels, x, weight, eps, out);
+        norm::rms_norm((self.kernels, &self.team), x, weight, eps, out);
+    }
+
+    /// Layer norm of each row: `(x - mean) / sqrt(variance + eps) * weight + bias`.
+    ///
+    /// Shapes: `x` and `out` are `[n_rows, weight.len()]`, `bias` is as `weight`.
+    ///
+    /// # Panics
+    /// If the lengths do not fit.
+    pub fn layer_norm(
+        &self,
+        x: &[f32],
+        weight: &[f32],
+        bias: Option<&[f32]>,
+        eps: f32,
+        out: &mut [f32],
+    ) {
+        norm::layer_norm((self.kernels, &self.team), x, (weight, bias), eps, out);
     }
 
     /// Turns each head's first `n_rot` lanes by the token's position, in place.
@@ -108,7 +125,7 @@ impl Cpu {
     /// # Panics
     /// If the rope turns more than `head_dim` lanes, or the lengths do not fit.
     pub fn rope(&self, x: &mut [f32], n_head: usize, head_dim: usize, pos: &[u32], rope: &Rope) {
-        rope.apply(x, n_head, head_dim, pos);
+        rope.apply(&self.team, x, (n_head, head_dim), pos);
     }
 
     /// `x += y`, element by element.
@@ -119,12 +136,43 @@ impl Cpu {
         elementwise::add(x, y);
     }
 
+    /// Adds `bias` to each row of `x`, `[n_rows, bias.len()]`.
+    ///
+    /// # Panics
+    /// If `x` is not whole rows.
+    pub fn add_bias(&self, x: &mut [f32], bias: &[f32]) {
+        elementwise::add_bias(x, bias);
+    }
+
+    /// `x *= factor`.
+    pub fn scale(&self, x: &mut [f32], factor: f32) {
+        elementwise::scale(x, factor);
+    }
+
+    /// `x = cap * tanh(x / cap)`: keeps values within `-cap..cap`.
+    pub fn softcap(&self, x: &mut [f32], cap: f32) {
+        elementwise::softcap(x, cap);
+    }
+
+    /// `x = act(x)`, element by element.
+    pub fn activate(&self, act: Activation, x: &mut [f32]) {
+        elementwise::activate((self.kernels, &self.team), act, x, None);
+    }
+
+    /// `gate = act(gate) * up`, element by element.
+    ///
+    /// # Panics
+    /// If the lengths differ.
+    pub fn activate_mul(&self, act: Activation, gate: &mut [f32], up: &[f32]) {
+        elementwise::activate((self.kernels, &self.team), act, gate, Some(up));
+    }
+
     /// `gate = silu(gate) * up`, element by element; `silu(x) = x / (1 + exp(-x))`.
     ///
     /// # Panics
     /// If the lengths differ.
     pub fn silu_mul(&self, gate: &mut [f32], up: &[f32]) {
-        elementwise::silu_mul(&self.team, gate, up);
+        self.activate_mul(Activation::Silu, gate, up);
     }
 
     /// Softmax of each row of `row_len`, in place.
@@ -134,7 +182,7 @@ impl Cpu {
     /// # Panics
     /// If `x` is not whole rows.
     pub fn softmax(&self, x: &mut [f32], row_len: usize) {
-        elementwise::softmax(x, row_len);
+        elementwise::softmax(self.kernels, x, row_len);
     }
 
     /// Attention of each query over its own keys and values: `softmax(q k^T * scale) v`.

@@ -62,7 +62,9 @@ impl KvPool {
             .into_iter()
             .try_fold(1usize, |product, size| product.checked_mul(size).filter(|&n| n > 0))
             .unwrap_or_else(|| {
-                panic!("kv pool [{n_pages}, {page_len}, {n_head_kv}, {head_dim}] is empty or too large")
+                panic!(
+                    "kv pool [{n_pages}, {page_len}, {n_head_kv}, {head_dim}] is empty or too large"
+                )
             });
         let (k, v) = (Store::zeros(ty, n_elems), Store::zeros(ty, n_elems));
         Self { n_pages, page_len, n_head_kv, head_dim, k, v }

@@ -41,9 +41,10 @@ mod x86_64;
 
 pub use attention::{Attention, Query};
 pub use cpu::Cpu;
+pub use elementwise::Activation;
 pub use error::Error;
 pub use kv_pool::{KvPool, KvType};
 pub use matrix::Matrix;
-pub use rope::{Pairing, Rope};
+pub use rope::{Pairing, Rope, RopeParams, Yarn};
 pub use table::Kernels;
 pub use team::ThreadTeam;

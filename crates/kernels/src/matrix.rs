@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use crate::block;
-use camelid_gguf::TensorType;
 use crate::error::Error;
+use camelid_gguf::TensorType;
 
 /// A borrowed weight matrix in its file's own block layout.
 ///
@@ -108,10 +108,7 @@ mod tests {
         assert_eq!(matrix.row(1).len(), 34);
         assert_eq!(matrix.rows(1..2).n_rows(), 1);
         let ragged = Matrix::new(TensorType::Q8_0, 2, 33, &data).unwrap_err();
-        assert_eq!(
-            ragged,
-            Error::RaggedRow { ty: TensorType::Q8_0, n_cols: 33, block_len: 32 }
-        );
+        assert_eq!(ragged, Error::RaggedRow { ty: TensorType::Q8_0, n_cols: 33, block_len: 32 });
         let short = Matrix::new(TensorType::Q8_0, 3, 32, &data).unwrap_err();
         assert!(matches!(short, Error::WrongLength { needed: 102, found: 68, .. }));
         let huge = Matrix::new(TensorType::F32, usize::MAX / 2, 64, &data).unwrap_err();

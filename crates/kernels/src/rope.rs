@@ -5,6 +5,7 @@
 //! Which lanes pair up is the [`Pairing`]. Angles are in radians, computed in f32.
 
 use crate::error::Error;
+use crate::team::ThreadTeam;
 
 /// Which lanes of a head form a pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +14,45 @@ pub enum Pairing {
     Norm,
     /// Halves: lanes `i` and `i + n_rot / 2`.
     Neox,
+}
+
+/// What a rope is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct RopeParams<'a> {
+    /// Which lanes pair up.
+    pub pairing: Pairing,
+    /// Lanes of a head that turn; even.
+    pub n_rot: usize,
+    /// The base of the geometric series of frequencies.
+    pub freq_base: f32,
+    /// Multiplies every angle: 1 for none, 1/4 to stretch the context by 4.
+    pub freq_scale: f32,
+    /// Divides the frequencies one by one, `[n_rot / 2]`, as Llama 3 and Phi 3 files ask.
+    pub factors: Option<&'a [f32]>,
+    /// Leaves fast frequencies out of `freq_scale`.
+    pub yarn: Option<Yarn>,
+}
+
+/// YaRN: stretches slow frequencies by `freq_scale` and leaves fast ones alone.
+///
+/// Pairs that turn more than `beta_fast` times within the trained context keep their frequency,
+/// those that turn less than `beta_slow` times take the scaled one, and those between a mixture.
+/// Turned lanes are multiplied by `attn_factor * (1 + ln(1 / freq_scale) / 10)`.
+///
+/// Source: Peng et al., "YaRN: Efficient Context Window Extension of Large Language Models",
+/// with the parameters of GGUF files.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Yarn {
+    /// The context the model was trained with before it was stretched.
+    pub n_ctx_orig: usize,
+    /// How much of the correction is applied, usually 1.
+    pub ext_factor: f32,
+    /// Multiplies the turned lanes, usually 1.
+    pub attn_factor: f32,
+    /// Turns above which a frequency is kept, usually 32.
+    pub beta_fast: f32,
+    /// Turns below which a frequency is scaled, usually 1.
+    pub beta_slow: f32,
 }
 
 /// A rotation by position, built once per model.
@@ -26,14 +66,10 @@ pub struct Rope {
 }
 
 impl Rope {
-    /// A rope of plain frequencies.
-    ///
-    /// `freq_scale` multiplies every angle (1 for none; 1/4 for linear scaling by 4); `factors`,
-    /// `[n_rot / 2]`, divide the frequencies one by one, as Llama 3 and Phi 3 files ask.
+    /// A rope without YaRN; the arguments are those of [`RopeParams`].
     ///
     /// # Errors
-    /// If `n_rot` is odd or 0, a number is not finite and positive, or `factors` has another
-    /// length.
+    /// As [`from_params`](Self::from_params).
     pub fn new(
         pairing: Pairing,
         n_rot: usize,
@@ -41,29 +77,37 @@ impl Rope {
         freq_scale: f32,
         factors: Option<&[f32]>,
     ) -> Result<Self, Error> {
+        let yarn = None;
+        Self::from_params(&RopeParams { pairing, n_rot, freq_base, freq_scale, factors, yarn })
+    }
+
+    /// Computes the frequencies.
+    ///
+    /// # Errors
+    /// If `n_rot` is odd or 0, a number is not finite and positive, or `factors` has another
+    /// length than `n_rot / 2`.
+    pub fn from_params(params: &RopeParams<'_>) -> Result<Self, Error> {
+        let &RopeParams { pairing, n_rot, freq_base, freq_scale, factors, yarn } = params;
         if n_rot == 0 || !n_rot.is_multiple_of(2) {
             return Err(Error::OddRotation { n_rot });
         }
         check_positive("frequency base", freq_base)?;
         check_positive("frequency scale", freq_scale)?;
-        let n_pairs = n_rot / 2;
-        let mut inv_freq: Vec<f32> = (0..n_pairs)
+        check_factors(n_rot, factors)?;
+        if let Some(yarn) = yarn {
+            yarn.check()?;
+        }
+        let scale = f64::from(freq_scale);
+        let inv_freq = (0..n_rot / 2)
             .map(|i| {
-                let exponent = -2.0 * i as f64 / n_rot as f64;
-                (f64::from(freq_base).powf(exponent) * f64::from(freq_scale)) as f32
+                let factor = factors.map_or(1.0, |factors| f64::from(factors[i]));
+                let own = f64::from(freq_base).powf(-2.0 * i as f64 / n_rot as f64) / factor;
+                let kept = yarn.map_or(0.0, |yarn| yarn.kept(i, n_rot, freq_base));
+                (own * (scale * (1.0 - kept) + kept)) as f32
             })
             .collect();
-        if let Some(factors) = factors {
-            if factors.len() != n_pairs {
-                let found = factors.len();
-                return Err(Error::WrongFactorCount { n_rot, needed: n_pairs, found });
-            }
-            for (freq, &factor) in inv_freq.iter_mut().zip(factors) {
-                check_positive("frequency factor", factor)?;
-                *freq /= factor;
-            }
-        }
-        Ok(Self { pairing, inv_freq, attn_scale: 1.0 })
+        let attn_scale = yarn.map_or(1.0, |yarn| yarn.attn_scale(freq_scale));
+        Ok(Self { pairing, inv_freq, attn_scale })
     }
 
     /// The same rotation with turned lanes multiplied by `attn_scale`.
@@ -87,18 +131,30 @@ impl Rope {
     }
 
     /// Turns `x`, `[n_tokens, n_head, head_dim]`, by `pos`, `[n_tokens]`.
-    pub(crate) fn apply(&self, x: &mut [f32], n_head: usize, head_dim: usize, pos: &[u32]) {
+    pub(crate) fn apply(
+        &self,
+        team: &ThreadTeam,
+        x: &mut [f32],
+        (n_head, head_dim): (usize, usize),
+        pos: &[u32],
+    ) {
+        /// Fewer elements are turned in less time than it takes to share them out.
+        const MIN_SHARED: usize = 1 << 14;
         let token_len = n_head * head_dim;
         assert!(self.n_rot() <= head_dim, "rope turns {} of {head_dim} lanes", self.n_rot());
         assert_eq!(x.len(), pos.len() * token_len, "rope: activations and positions");
         if token_len == 0 {
             return;
         }
-        let mut turns = vec![(0.0, 0.0); self.inv_freq.len()];
-        for (heads, &pos) in x.chunks_exact_mut(token_len).zip(pos) {
-            self.turns(pos as f32, self.attn_scale, &mut turns);
-            heads.chunks_exact_mut(head_dim).for_each(|head| self.turn(head, &turns));
-        }
+        let n_tokens = (MIN_SHARED / token_len).max(1);
+        let parts = x.chunks_mut(n_tokens * token_len).zip(pos.chunks(n_tokens)).collect();
+        team.run_each(parts, |(x, pos): (&mut [f32], &[u32])| {
+            let mut turns = vec![(0.0, 0.0); self.inv_freq.len()];
+            for (heads, &pos) in x.chunks_exact_mut(token_len).zip(pos) {
+                self.turns(pos as f32, self.attn_scale, &mut turns);
+                heads.chunks_exact_mut(head_dim).for_each(|head| self.turn(head, &turns));
+            }
+        });
     }
 
     /// Turns heads that already have a position further by `delta_pos`, without scaling them.
@@ -137,6 +193,52 @@ impl Rope {
     }
 }
 
+impl Yarn {
+    fn check(&self) -> Result<(), Error> {
+        check_positive("YaRN context length", self.n_ctx_orig as f32)?;
+        check_positive("YaRN attention factor", self.attn_factor)?;
+        check_positive("YaRN beta_fast", self.beta_fast)?;
+        check_positive("YaRN beta_slow", self.beta_slow)?;
+        if (0.0..=1.0).contains(&self.ext_factor) {
+            return Ok(());
+        }
+        let value = self.ext_factor.to_string();
+        Err(Error::BadFrequency { what: "YaRN extrapolation factor", value })
+    }
+
+    /// How much of pair `i`'s own frequency is kept, 0 to 1.
+    fn kept(&self, i: usize, n_rot: usize, freq_base: f32) -> f64 {
+        // The pair, as a fraction, that turns so many times within the trained context.
+        let pair_of = |turns: f32| {
+            let positions_per_radian =
+                self.n_ctx_orig as f64 / (f64::from(turns) * std::f64::consts::TAU);
+            n_rot as f64 * positions_per_radian.ln() / (2.0 * f64::from(freq_base).ln())
+        };
+        let low = pair_of(self.beta_fast).floor().max(0.0);
+        let high = pair_of(self.beta_slow).ceil().min(n_rot as f64 - 1.0);
+        let ramp = (i as f64 - low) / (high - low).max(0.001);
+        f64::from(self.ext_factor) * (1.0 - ramp.clamp(0.0, 1.0))
+    }
+
+    fn attn_scale(&self, freq_scale: f32) -> f32 {
+        if self.ext_factor == 0.0 {
+            return self.attn_factor;
+        }
+        self.attn_factor * (1.0 - 0.1 * freq_scale.ln())
+    }
+}
+
+fn check_factors(n_rot: usize, factors: Option<&[f32]>) -> Result<(), Error> {
+    let Some(factors) = factors else {
+        return Ok(());
+    };
+    if factors.len() != n_rot / 2 {
+        let found = factors.len();
+        return Err(Error::WrongFactorCount { n_rot, needed: n_rot / 2, found });
+    }
+    factors.iter().try_for_each(|&factor| check_positive("frequency factor", factor))
+}
+
 fn check_positive(what: &'static str, value: f32) -> Result<(), Error> {
     if value.is_finite() && value > 0.0 {
         return Ok(());
@@ -152,15 +254,29 @@ mod tests {
         x.len() == y.len() && x.iter().zip(y).all(|(x, y)| (x - y).abs() < 1e-5)
     }
 
+    fn team() -> ThreadTeam {
+        ThreadTeam::new(1)
+    }
+
     #[test]
     fn pairs_turn_by_their_own_frequency() {
         // Base 100 and four lanes: frequencies 1 and 1/10.
         let (c1, s1, c2, s2) = (3f32.cos(), 3f32.sin(), 0.3f32.cos(), 0.3f32.sin());
         let mut norm = [1.0, 0.0, 1.0, 0.0, 7.0];
-        Rope::new(Pairing::Norm, 4, 100.0, 1.0, None).unwrap().apply(&mut norm, 1, 5, &[3]);
+        Rope::new(Pairing::Norm, 4, 100.0, 1.0, None).unwrap().apply(
+            &team(),
+            &mut norm,
+            (1, 5),
+            &[3],
+        );
         assert!(close(&norm, &[c1, s1, c2, s2, 7.0]), "{norm:?}");
         let mut neox = [1.0, 1.0, 0.0, 0.0, 7.0];
-        Rope::new(Pairing::Neox, 4, 100.0, 1.0, None).unwrap().apply(&mut neox, 1, 5, &[3]);
+        Rope::new(Pairing::Neox, 4, 100.0, 1.0, None).unwrap().apply(
+            &team(),
+            &mut neox,
+            (1, 5),
+            &[3],
+        );
         assert!(close(&neox, &[c1, c2, s1, s2, 7.0]), "{neox:?}");
     }
 
@@ -169,13 +285,57 @@ mod tests {
         let rope = Rope::new(Pairing::Neox, 8, 10_000.0, 0.5, Some(&[1.0, 2.0, 4.0, 8.0])).unwrap();
         let x: Vec<f32> = (0..16).map(|i| i as f32 / 3.0).collect();
         let (mut at_5, mut at_9) = (x.clone(), x);
-        rope.apply(&mut at_5, 2, 8, &[5]);
-        rope.apply(&mut at_9, 2, 8, &[9]);
+        rope.apply(&team(), &mut at_5, (2, 8), &[5]);
+        rope.apply(&team(), &mut at_9, (2, 8), &[9]);
         rope.shift(&mut at_5, 8, 4);
         assert!(close(&at_5, &at_9));
         rope.shift(&mut at_5, 8, -4);
         rope.shift(&mut at_9, 8, -4);
         assert!(close(&at_5, &at_9));
+    }
+
+    #[test]
+    fn yarn_keeps_fast_pairs_and_stretches_slow_ones() {
+        let yarn = Yarn {
+            n_ctx_orig: 4096,
+            ext_factor: 1.0,
+            attn_factor: 1.0,
+            beta_fast: 32.0,
+            beta_slow: 1.0,
+        };
+        let params = RopeParams {
+            pairing: Pairing::Neox,
+            n_rot: 128,
+            freq_base: 10_000.0,
+            freq_scale: 0.25,
+            factors: None,
+            yarn: Some(yarn),
+        };
+        let rope = Rope::from_params(&params).unwrap();
+        let plain = Rope::new(Pairing::Neox, 128, 10_000.0, 1.0, None).unwrap();
+        // 32 turns in 4096 positions are made by pair 20.9, one turn by pair 45.03: the ramp goes
+        // from 20 to 46.
+        for (i, (freq, own)) in rope.inv_freq().iter().zip(plain.inv_freq()).enumerate() {
+            let kept = (1.0 - (i as f32 - 20.0) / 26.0).clamp(0.0, 1.0);
+            let want = own * (kept + 0.25 * (1.0 - kept));
+            assert!((freq / want - 1.0).abs() < 1e-5, "pair {i}: {freq}, expected {want}");
+        }
+        assert!((rope.attn_scale - 1.138_629_4).abs() < 1e-6);
+        let bad = Yarn { ext_factor: f32::NAN, ..yarn };
+        let bad = Rope::from_params(&RopeParams { yarn: Some(bad), ..params });
+        assert!(matches!(bad, Err(Error::BadFrequency { .. })));
+    }
+
+    #[test]
+    fn long_batches_are_cut_right() {
+        let rope = Rope::new(Pairing::Norm, 8, 100.0, 1.0, None).unwrap();
+        let (n_tokens, token_len) = (3000, 16);
+        let mut x = vec![1.0; n_tokens * token_len];
+        let pos: Vec<u32> = (0..n_tokens as u32).collect();
+        rope.apply(&ThreadTeam::new(2), &mut x, (2, 8), &pos);
+        let mut last = vec![1.0; token_len];
+        rope.apply(&team(), &mut last, (2, 8), &pos[n_tokens - 1..]);
+        assert_eq!(x[(n_tokens - 1) * token_len..], last);
     }
 
     #[test]

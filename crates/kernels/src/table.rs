@@ -9,13 +9,13 @@ use std::sync::OnceLock;
 
 use half::f16;
 
-use crate::activation::ActivationPanel;
+use crate::activation::{ActivationPanel, GROUP, PanelSpec};
 use crate::block::{BlockFormat, FloatType};
 use crate::matmul::FloatBand;
-use crate::scalar::{self, TileShape};
+use crate::scalar::{self, Sigmoid, TileShape};
 use crate::tile::{PANEL, RowLanes, TILE_ROWS, Tile};
 #[cfg(target_arch = "x86_64")]
-use crate::x86_64::avx512;
+use crate::x86_64::{avx2, avx512};
 
 /// The routines for one level of instructions.
 ///
@@ -23,9 +23,14 @@ use crate::x86_64::avx512;
 pub struct Kernels {
     name: &'static str,
     dot_f32: unsafe fn(&[f32], &[f32]) -> f32,
-    axpy: unsafe fn(f32, &[f32], &mut [f32]),
     f16_to_f32: unsafe fn(&[f16], &mut [f32]),
+    exp_sum: unsafe fn(&mut [f32], f32) -> f32,
+    gate: unsafe fn(&mut [f32], Option<&[f32]>, Sigmoid),
+    gemm: unsafe fn(usize, usize, &[f32], &[f32], &mut [f32]),
+    transpose: unsafe fn(usize, &[f32], &mut [f32]),
     mul_band: unsafe fn(FloatType, &mut FloatBand<'_, '_>),
+    quantize: unsafe fn(&[f32], PanelSpec, &mut ActivationPanel),
+    prefetch: unsafe fn(&[u8]),
     unpack_tile: unsafe fn(&BlockFormat, &[&[u8]; TILE_ROWS], &mut Tile),
     mul_tile: unsafe fn(&Tile, TileShape, &[ActivationPanel], &mut [RowLanes]),
 }
@@ -33,20 +38,46 @@ pub struct Kernels {
 const SCALAR: Kernels = Kernels {
     name: "scalar",
     dot_f32: scalar::dot_f32,
-    axpy: scalar::axpy,
     f16_to_f32: scalar::f16_to_f32,
+    exp_sum: scalar::exp_sum,
+    gate: scalar::gate,
+    gemm: scalar::gemm,
+    transpose: scalar::transpose,
     mul_band: scalar::mul_band,
+    quantize: scalar::quantize,
+    prefetch: |_| (),
     unpack_tile: scalar::unpack_tile,
     mul_tile: scalar::mul_tile,
+};
+
+#[cfg(target_arch = "x86_64")]
+const AVX2: Kernels = Kernels {
+    name: "avx2",
+    dot_f32: avx2::dot_f32,
+    f16_to_f32: avx2::f16_to_f32,
+    exp_sum: avx2::exp_sum,
+    gate: avx2::gate,
+    gemm: avx2::gemm,
+    transpose: avx2::transpose,
+    mul_band: avx2::mul_band,
+    quantize: avx2::quantize,
+    prefetch: crate::x86_64::prefetch,
+    unpack_tile: avx2::unpack_tile,
+    mul_tile: avx2::mul_tile,
 };
 
 #[cfg(target_arch = "x86_64")]
 const AVX512: Kernels = Kernels {
     name: "avx512",
     dot_f32: avx512::dot_f32,
-    axpy: avx512::axpy,
     f16_to_f32: avx512::f16_to_f32,
+    exp_sum: avx512::exp_sum,
+    gate: avx512::gate,
+    gemm: avx512::gemm,
+    transpose: avx512::transpose,
     mul_band: avx512::mul_band,
+    quantize: avx512::quantize,
+    prefetch: crate::x86_64::prefetch,
     unpack_tile: avx512::unpack_tile,
     mul_tile: avx512::mul_tile,
 };
@@ -64,8 +95,13 @@ impl Kernels {
             let mut rows = vec![SCALAR];
             // Miri interprets only some vector instructions.
             #[cfg(all(target_arch = "x86_64", not(miri)))]
-            if avx512::is_available() {
-                rows.push(AVX512);
+            {
+                if avx2::is_available() {
+                    rows.push(AVX2);
+                }
+                if avx512::is_available() {
+                    rows.push(AVX512);
+                }
             }
             rows
         })
@@ -92,23 +128,50 @@ impl Kernels {
         unsafe { (self.dot_f32)(x, y) }
     }
 
-    /// `y += a * x`.
-    ///
-    /// # Panics
-    /// If the lengths differ.
-    #[expect(unsafe_code, reason = "calls the row's routine")]
-    pub(crate) fn axpy(&self, a: f32, x: &[f32], y: &mut [f32]) {
-        assert_eq!(x.len(), y.len(), "axpy of vectors of different lengths");
-        // SAFETY: rows are handed out only where the CPU has their instructions.
-        unsafe { (self.axpy)(a, x, y) }
-    }
-
     /// Widens `x`.
     #[expect(unsafe_code, reason = "calls the row's routine")]
     pub(crate) fn f16_to_f32(&self, x: &[f16], out: &mut [f32]) {
         assert_eq!(x.len(), out.len(), "conversion between vectors of different lengths");
         // SAFETY: rows are handed out only where the CPU has their instructions.
         unsafe { (self.f16_to_f32)(x, out) }
+    }
+
+    /// `x = exp(x - max)`; returns the sum.
+    #[expect(unsafe_code, reason = "calls the row's routine")]
+    pub(crate) fn exp_sum(&self, x: &mut [f32], max: f32) -> f32 {
+        // SAFETY: rows are handed out only where the CPU has their instructions.
+        unsafe { (self.exp_sum)(x, max) }
+    }
+
+    /// `x *= sigmoid(slope * (x + cubic * x^3)) * y`.
+    #[expect(unsafe_code, reason = "calls the row's routine")]
+    pub(crate) fn gate(&self, x: &mut [f32], y: Option<&[f32]>, sigmoid: Sigmoid) {
+        assert!(y.is_none_or(|y| y.len() == x.len()), "gate and values of different lengths");
+        // SAFETY: rows are handed out only where the CPU has their instructions.
+        unsafe { (self.gate)(x, y, sigmoid) }
+    }
+
+    /// `c += a * b`.
+    ///
+    /// Shapes: `a` is `[m, k]`, `b` is `[k, n]`, `c` is `[m, n]`; `n` is a multiple of 16.
+    #[expect(unsafe_code, reason = "calls the row's routine")]
+    pub(crate) fn gemm(&self, (k, n): (usize, usize), a: &[f32], b: &[f32], c: &mut [f32]) {
+        assert!(k > 0 && n > 0 && n.is_multiple_of(16));
+        let m = c.len() / n;
+        assert!(a.len() == m * k && b.len() == k * n && c.len() == m * n);
+        // SAFETY: rows are handed out only where the CPU has their instructions.
+        unsafe { (self.gemm)(k, n, a, b, c) }
+    }
+
+    /// `out[j][i] = x[i][j]`.
+    ///
+    /// Shapes: `x` is `[n_rows, n_cols]`, `out` is `[n_cols, n_rows]`; both are multiples of 16.
+    #[expect(unsafe_code, reason = "calls the row's routine")]
+    pub(crate) fn transpose(&self, n_cols: usize, x: &[f32], out: &mut [f32]) {
+        assert!(n_cols > 0 && n_cols.is_multiple_of(16) && x.len().is_multiple_of(16 * n_cols));
+        assert_eq!(x.len(), out.len());
+        // SAFETY: rows are handed out only where the CPU has their instructions.
+        unsafe { (self.transpose)(n_cols, x, out) }
     }
 
     /// Multiplies a band of float rows with every token's activations.
@@ -119,6 +182,21 @@ impl Kernels {
         assert_eq!(band.x.len(), band.out.len() * band.weights.n_cols());
         // SAFETY: rows are handed out only where the CPU has their instructions.
         unsafe { (self.mul_band)(ty, band) }
+    }
+
+    /// Rounds up to 256 activations, in groups of 32, into a panel.
+    #[expect(unsafe_code, reason = "calls the row's routine")]
+    pub(crate) fn quantize(&self, x: &[f32], spec: PanelSpec, panel: &mut ActivationPanel) {
+        assert!(x.len() <= PANEL && x.len().is_multiple_of(GROUP));
+        // SAFETY: rows are handed out only where the CPU has their instructions.
+        unsafe { (self.quantize)(x, spec, panel) }
+    }
+
+    /// Asks for bytes that will be read soon.
+    #[expect(unsafe_code, reason = "calls the row's routine")]
+    pub(crate) fn prefetch(&self, bytes: &[u8]) {
+        // SAFETY: rows are handed out only where the CPU has their instructions.
+        unsafe { (self.prefetch)(bytes) }
     }
 
     /// Unpacks the same panel of 16 rows.
@@ -153,3 +231,6 @@ impl Kernels {
         unsafe { (self.mul_tile)(tile, shape, x, sums) }
     }
 }
+
+#[cfg(test)]
+mod tests;

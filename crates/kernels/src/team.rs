@@ -132,8 +132,7 @@ impl ThreadTeam {
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return (0..n_tasks).for_each(task),
         };
-        let job =
-            Job { task: &task, n_tasks, next: AtomicUsize::new(0), panic: Mutex::new(None) };
+        let job = Job { task: &task, n_tasks, next: AtomicUsize::new(0), panic: Mutex::new(None) };
         self.shared.open(&job);
         self.wake(n_tasks - 1);
         job.work();
@@ -196,7 +195,11 @@ impl Shared {
         while self.gate.load(Ordering::Acquire) & INSIDE != 0 {
             n_spins += 1;
             // A helper that lost its core needs ours to finish.
-            if n_spins.is_multiple_of(1 << 10) { thread::yield_now() } else { std::hint::spin_loop() }
+            if n_spins.is_multiple_of(1 << 10) {
+                thread::yield_now()
+            } else {
+                std::hint::spin_loop()
+            }
         }
     }
 
@@ -204,7 +207,10 @@ impl Shared {
     fn help(&self, helper_idx: usize) {
         let mut last_job = 0;
         while let Some(gate) = self.next_job(last_job, helper_idx) {
-            if self.gate.compare_exchange(gate, gate + 1, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+            if self
+                .gate
+                .compare_exchange(gate, gate + 1, Ordering::AcqRel, Ordering::Relaxed)
+                .is_ok()
             {
                 last_job = gate & !INSIDE;
                 self.work_inside();

@@ -31,10 +31,10 @@ pub(crate) struct RowPanel {
     pub(crate) mins: [f32; MAX_GROUPS],
 }
 
-impl Default for RowPanel {
-    fn default() -> Self {
-        Self { codes: [0; PANEL], scales: [0.0; MAX_GROUPS], mins: [0.0; MAX_GROUPS] }
-    }
+impl RowPanel {
+    /// All zeros.
+    pub(crate) const EMPTY: Self =
+        Self { codes: [0; PANEL], scales: [0.0; MAX_GROUPS], mins: [0.0; MAX_GROUPS] };
 }
 
 /// One f32 per row of a tile.

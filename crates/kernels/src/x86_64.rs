@@ -4,4 +4,18 @@
 //! and stores go through array references in the `mem` modules, so that nearly all code here is
 //! safe code, callable only where the features are known to be there.
 
+pub(crate) mod avx2;
 pub(crate) mod avx512;
+
+use std::arch::x86_64::*;
+
+/// Asks the second cache level for `bytes`.
+#[expect(unsafe_code, reason = "prefetching takes a pointer")]
+pub(crate) fn prefetch(bytes: &[u8]) {
+    /// Bytes that one request brings.
+    const LINE: usize = 64;
+    for line in bytes.chunks(LINE) {
+        // SAFETY: the pointer is into a slice; prefetching reads nothing architecturally.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast()) };
+    }
+}

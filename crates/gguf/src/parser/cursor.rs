@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::short_texts::end_of_short_texts;
+use super::short_texts::ShortTexts;
 use crate::encoding::Encoding;
 use crate::error::printable;
 use crate::source::Source;
@@ -119,10 +119,7 @@ impl<'s, S: Source> Cursor<'s, S> {
     pub(crate) fn count(&mut self, what: &str, max: u64) -> Result<u64, Error> {
         let at = self.position;
         let found = self.length(what)?;
-        if found > max {
-            return Err(Error::TooLarge { what: self.name(what), offset: at as u64, found, max });
-        }
-        Ok(found)
+        if found > max { Err(self.too_large(what, at, found, max)) } else { Ok(found) }
     }
 
     /// Refuses a count of things that cannot fit in what is left of the file.
@@ -138,7 +135,11 @@ impl<'s, S: Source> Cursor<'s, S> {
     /// Passes a string of at most `max` bytes, checks that it is text, and tells where the text
     /// is.
     pub(crate) fn skip_text(&mut self, what: &str, max: u64) -> Result<Range<usize>, Error> {
-        let n_bytes = self.count(what, max)?;
+        let at = self.position;
+        let n_bytes = self.length(what)?;
+        if n_bytes > max {
+            return Err(self.too_large(&format!("length of {what}"), at, n_bytes, max));
+        }
         let stored = self.skip(n_bytes, what)?;
         let text = self.encoding.text_of(self.bytes(stored.clone()));
         match text.map(str::from_utf8) {
@@ -153,16 +154,15 @@ impl<'s, S: Source> Cursor<'s, S> {
         const GROUP: u64 = 512;
         let mut left = n;
         while left > 0 {
-            let n_group = left.min(GROUP);
             let rest = &self.source.bytes()[self.position..];
-            if let Some(n_bytes) = end_of_short_texts(rest, self.encoding, n_group) {
-                self.position += n_bytes;
-            } else {
-                for _ in 0..n_group {
-                    self.skip_text(what, limits::MAX_STRING_BYTES)?;
-                }
+            let passed = ShortTexts::at_start_of(rest, self.encoding, left.min(GROUP));
+            self.position += passed.n_bytes;
+            left -= passed.n_texts;
+            // Something stopped the short way; this finds out whether it is an error.
+            if passed.n_texts == 0 {
+                self.skip_text(what, limits::MAX_STRING_BYTES)?;
+                left -= 1;
             }
-            left -= n_group;
         }
         Ok(())
     }
@@ -201,6 +201,11 @@ impl<'s, S: Source> Cursor<'s, S> {
             needed,
             available: available as u64,
         }
+    }
+
+    #[cold]
+    fn too_large(&self, what: &str, at: usize, found: u64, max: u64) -> Error {
+        Error::TooLarge { what: self.name(what), offset: at as u64, found, max }
     }
 
     #[cold]

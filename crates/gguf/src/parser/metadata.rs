@@ -1,5 +1,7 @@
 //! Metadata entries: keys, and values of all types.
 
+use std::ops::Range;
+
 use crate::encoding::Encoding;
 use crate::metadata::Entry;
 use crate::name_index::NameIndex;
@@ -34,8 +36,8 @@ pub(crate) fn entries<S: Source>(
 /// Some writers of version 1 ended strings in NUL; the first key tells.
 fn detect_terminator<S: Source>(
     cursor: &mut Cursor<'_, S>,
-    key: std::ops::Range<usize>,
-) -> Result<std::ops::Range<usize>, Error> {
+    key: Range<usize>,
+) -> Result<Range<usize>, Error> {
     let is_terminated = cursor.encoding().version == 1 && cursor.bytes(key.clone()).ends_with(&[0]);
     if !is_terminated {
         return Ok(key);

@@ -109,6 +109,8 @@ impl<'a> GgufWriter<'a> {
     #[must_use]
     pub fn version(mut self, version: u32) -> Self {
         self.encoding.version = version;
+        // Old strings that end in NUL are copied as such only into an old file.
+        self.encoding.nul_terminated &= version == 1;
         self
     }
 

@@ -29,9 +29,8 @@ fn case(spec: &Attention, ty: KvType, n_tokens: usize, page_len: usize) -> Case 
     let k: Vec<f32> = noise(n_tokens * slot_len, 1).into_iter().map(coarse).collect();
     let v: Vec<f32> = noise(n_tokens * slot_len, 2).into_iter().map(coarse).collect();
     let pages: Vec<u32> = (0..n_pages as u32).rev().collect();
-    let slots: Vec<usize> = (0..n_tokens)
-        .map(|i| pages[i / page_len] as usize * page_len + i % page_len)
-        .collect();
+    let slots: Vec<usize> =
+        (0..n_tokens).map(|i| pages[i / page_len] as usize * page_len + i % page_len).collect();
     kv.store(&slots, &k, &v);
     Case { kv, k, v, pages }
 }
@@ -57,8 +56,11 @@ fn textbook(spec: &Attention, case: &Case, q: &[f32], n_visible: usize) -> Vec<f
         let weights: Vec<f64> = scores.iter().map(|s| (s - max).exp()).collect();
         let sum: f64 = weights.iter().sum();
         for d in 0..dim {
-            let value: f64 =
-                weights.iter().enumerate().map(|(i, w)| w * f64::from(row(&case.v, first + i)[d])).sum();
+            let value: f64 = weights
+                .iter()
+                .enumerate()
+                .map(|(i, w)| w * f64::from(row(&case.v, first + i)[d]))
+                .sum();
             out.push((value / sum) as f32);
         }
     }
@@ -85,7 +87,7 @@ fn equals_the_textbook_form() {
     for spec in &specs {
         for ty in [KvType::F32, KvType::F16] {
             let case = case(spec, ty, n_tokens, 16);
-            let visible = [1, 2, 31, 32, 33, n_tokens];
+            let visible = [1, 2, 31, 32, 33, 34, 35, 36, 37, n_tokens - 1, n_tokens];
             let queries: Vec<Query<'_>> =
                 visible.iter().map(|&n_visible| Query { pages: &case.pages, n_visible }).collect();
             let q = noise(queries.len() * 80, 3);

@@ -1,16 +1,27 @@
 //! Products with quantised weights: 8-bit activations, integer dot products.
 //!
 //! Activations are rounded once per product, panel-major (`[n_panels, n_tokens]`), so that the
-//! tokens which meet a tile lie side by side. Then, for each tile of a band: unpack, and multiply
-//! with every token, sums per token and row.
+//! tokens which meet a tile lie side by side. A band is a grid of tiles, 16 rows by one panel
+//! each; a tile is unpacked, then multiplied with every token into the sums of its rows.
+//!
+//! With few tokens the work is reading weights: the grid is walked row by row, in the order of
+//! the file, and the next row of tiles is asked for ahead. With many it is arithmetic: the grid
+//! is walked panel by panel, so that a panel's activations stay in the second cache level for all
+//! rows of the band. The order of additions is the same.
 
 use super::Band;
 use crate::activation::{ActivationPanel, PanelSpec};
 use crate::block::BlockFormat;
-use crate::scalar::TileShape;
+use crate::matrix::Matrix;
 use crate::table::Kernels;
 use crate::team::ThreadTeam;
 use crate::tile::{PANEL, RowLanes, TILE_ROWS, Tile};
+
+/// From so many tokens on, the grid is walked panel by panel.
+const MANY_TOKENS: usize = 32;
+/// Tokens for which a tile is unpacked once: their panel (448 bytes each) and their sums for a
+/// band fit the second cache level.
+const MAX_TOKENS: usize = 256;
 
 /// `(x, n_cols)` are the activations and their row length.
 pub(super) fn matmul(
@@ -20,58 +31,117 @@ pub(super) fn matmul(
     bands: Vec<Band<'_, '_>>,
     (x, n_cols): (&[f32], usize),
 ) {
-    let activations = quantize(team, x, n_cols, PanelSpec { group: format.group, zero: format.zero });
-    team.run_each(bands, |band| mul_band(kernels, format, band, &activations));
+    let spec = PanelSpec { group: format.group, zero: format.zero };
+    let activations = quantize((kernels, team), x, n_cols, spec);
+    let n_tokens = x.len() / n_cols;
+    team.run_each(bands, |Band { weights, mut out }| {
+        let grid = Grid { kernels, format, weights, activations: &activations, n_tokens };
+        for (block_idx, out) in out.chunks_mut(MAX_TOKENS).enumerate() {
+            grid.multiply(block_idx * MAX_TOKENS, out);
+        }
+    });
 }
 
 /// Rounds activations `[n_tokens, n_cols]` to panels `[n_panels, n_tokens]`.
-fn quantize(team: &ThreadTeam, x: &[f32], n_cols: usize, spec: PanelSpec) -> Vec<ActivationPanel> {
+fn quantize(
+    (kernels, team): (&Kernels, &ThreadTeam),
+    x: &[f32],
+    n_cols: usize,
+    spec: PanelSpec,
+) -> Vec<ActivationPanel> {
+    /// Fewer are rounded in less time than it takes to share them out.
+    const MIN_SHARED: usize = 1 << 15;
     let n_tokens = x.len() / n_cols;
     let mut panels = vec![ActivationPanel::default(); n_cols.div_ceil(PANEL) * n_tokens];
-    let columns = panels.chunks_mut(n_tokens).enumerate().collect();
-    team.run_each(columns, |(panel_idx, panels): (usize, &mut [ActivationPanel])| {
+    let columns = panels.chunks_mut(n_tokens).enumerate();
+    let quantize_column = |(panel_idx, panels): (usize, &mut [ActivationPanel])| {
         let first = panel_idx * PANEL;
         let last = n_cols.min(first + PANEL);
         for (token_idx, panel) in panels.iter_mut().enumerate() {
-            panel.quantize(&x[token_idx * n_cols + first..token_idx * n_cols + last], spec);
+            kernels.quantize(
+                &x[token_idx * n_cols + first..token_idx * n_cols + last],
+                spec,
+                panel,
+            );
         }
-    });
+    };
+    if x.len() < MIN_SHARED {
+        columns.for_each(quantize_column);
+    } else {
+        team.run_each(columns.collect(), quantize_column);
+    }
     panels
 }
 
-/// Computes one band, tile by tile.
-fn mul_band(
-    kernels: &Kernels,
-    format: &BlockFormat,
-    mut band: Band<'_, '_>,
-    activations: &[ActivationPanel],
-) {
-    let n_tokens = band.out.len();
-    let n_rows = band.weights.n_rows();
-    let mut tile = Tile::default();
-    let mut sums = vec![RowLanes([0.0; TILE_ROWS]); n_tokens];
-    for first_row in (0..n_rows).step_by(TILE_ROWS) {
+/// A band as a grid of tiles.
+struct Grid<'a> {
+    kernels: &'a Kernels,
+    format: &'a BlockFormat,
+    weights: Matrix<'a>,
+    /// `[n_panels, n_tokens]`.
+    activations: &'a [ActivationPanel],
+    n_tokens: usize,
+}
+
+impl Grid<'_> {
+    /// Multiplies with the tokens from `first_token` on; one slice of `out` each.
+    fn multiply(&self, first_token: usize, out: &mut [&mut [f32]]) {
+        let n_tokens = out.len();
+        let n_tile_rows = self.weights.n_rows().div_ceil(TILE_ROWS);
+        let n_panels = self.activations.len() / self.n_tokens;
+        let mut tile = Tile::default();
+        let mut sums = vec![RowLanes([0.0; TILE_ROWS]); n_tile_rows * n_tokens];
+        let mut step = |tile_row: usize, panel_idx: usize| {
+            let x = &self.activations[panel_idx * self.n_tokens + first_token..][..n_tokens];
+            let sums = &mut sums[tile_row * n_tokens..][..n_tokens];
+            self.multiply_tile((tile_row, panel_idx), &mut tile, x, sums);
+        };
+        if n_tokens < MANY_TOKENS {
+            for tile_row in 0..n_tile_rows {
+                (0..n_panels).for_each(|panel_idx| step(tile_row, panel_idx));
+            }
+        } else {
+            for panel_idx in 0..n_panels {
+                (0..n_tile_rows).for_each(|tile_row| step(tile_row, panel_idx));
+            }
+        }
+        for (tile_row, sums) in sums.chunks_exact(n_tokens).enumerate() {
+            for (out, sums) in out.iter_mut().zip(sums) {
+                let out = &mut out[tile_row * TILE_ROWS..];
+                let n_rows = out.len().min(TILE_ROWS);
+                out[..n_rows].copy_from_slice(&sums.0[..n_rows]);
+            }
+        }
+    }
+
+    /// Adds one tile's products.
+    fn multiply_tile(
+        &self,
+        (tile_row, panel_idx): (usize, usize),
+        tile: &mut Tile,
+        x: &[ActivationPanel],
+        sums: &mut [RowLanes],
+    ) {
+        let Self { kernels, format, weights, .. } = self;
+        let n_cols = (weights.n_cols() - panel_idx * PANEL).min(PANEL);
+        let n_bytes = n_cols / format.len * format.bytes;
+        let first_byte = panel_idx * format.panel_bytes();
+        let first_row = tile_row * TILE_ROWS;
         // Lanes beyond the last row repeat it; their sums are dropped.
-        let rows: [&[u8]; TILE_ROWS] =
-            std::array::from_fn(|lane| band.weights.row((first_row + lane).min(n_rows - 1)));
-        sums.fill(RowLanes([0.0; TILE_ROWS]));
-        for (panel_idx, x) in activations.chunks(n_tokens).enumerate() {
-            let n_cols = (band.weights.n_cols() - panel_idx * PANEL).min(PANEL);
-            let shape = TileShape {
-                n_groups: n_cols / format.group,
-                group: format.group,
-                has_mins: format.has_mins,
-            };
-            let first_byte = panel_idx * format.panel_bytes();
-            let n_bytes = n_cols / format.len * format.bytes;
-            let blocks = rows.map(|row| &row[first_byte..first_byte + n_bytes]);
-            kernels.unpack_tile(format, &blocks, &mut tile);
-            kernels.mul_tile(&tile, shape, x, &mut sums);
+        let mut rows: [&[u8]; TILE_ROWS] = [&[]; TILE_ROWS];
+        for (lane, row) in rows.iter_mut().enumerate() {
+            let bytes = weights.row((first_row + lane).min(weights.n_rows() - 1));
+            *row = &bytes[first_byte..first_byte + n_bytes];
         }
-        for (out, sums) in band.out.iter_mut().zip(&sums) {
-            let out = &mut out[first_row..];
-            let n_out = out.len().min(TILE_ROWS);
-            out[..n_out].copy_from_slice(&sums.0[..n_out]);
-        }
+        // The next tile row lies behind this one: of it, as many bytes as this tile has, in two
+        // parts, as the CPU holds a few dozen requests.
+        let next = (first_row + TILE_ROWS) * weights.row_bytes() + first_byte * TILE_ROWS;
+        let ahead = weights.data().get(next..).unwrap_or_default();
+        let ahead = &ahead[..ahead.len().min(n_bytes * TILE_ROWS)];
+        let (ahead, later) = ahead.split_at(ahead.len() / 2);
+        kernels.prefetch(ahead);
+        kernels.unpack_tile(format, &rows, tile);
+        kernels.prefetch(later);
+        kernels.mul_tile(tile, format.tile_shape(n_cols), x, sums);
     }
 }

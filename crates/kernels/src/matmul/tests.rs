@@ -65,7 +65,8 @@ fn products_equal_the_textbook_form() {
             let x = noise(n_tokens * n_cols, 9);
             let want = textbook(&w, &x);
             // Rounding activations to 8 bits errs by up to 1/254 of the group's largest.
-            let tolerance = if ty == TensorType::Q8_0 { 0.004 * (n_cols as f32).sqrt() } else { 2e-5 };
+            let tolerance =
+                if ty == TensorType::Q8_0 { 0.004 * (n_cols as f32).sqrt() } else { 2e-5 };
             for kernels in Kernels::available() {
                 for (i, (got, want)) in product(&w, &x, kernels, 2).iter().zip(&want).enumerate() {
                     assert!(

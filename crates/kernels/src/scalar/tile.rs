@@ -6,7 +6,7 @@ use crate::tile::{RowLanes, RowPanel, TILE_ROWS, Tile};
 
 /// Unpacks the same panel of 16 rows.
 pub(crate) fn unpack_tile(format: &BlockFormat, blocks: &[&[u8]; TILE_ROWS], tile: &mut Tile) {
-    let mut panel = RowPanel::default();
+    let mut panel = RowPanel::EMPTY;
     for (row_idx, blocks) in blocks.iter().enumerate() {
         (format.unpack_panel)(blocks, &mut panel);
         tile.set_row(row_idx, &panel);
@@ -47,14 +47,15 @@ pub(crate) struct TileShape {
     pub(crate) n_groups: usize,
     pub(crate) group: usize,
     pub(crate) has_mins: bool,
+    /// Whether codes go beyond 127.
+    pub(crate) wide_codes: bool,
 }
 
 fn dot_group(tile: &Tile, x: &ActivationPanel, group_idx: usize, group: usize) -> [i32; TILE_ROWS] {
     let mut sums = [x.starts[group_idx]; TILE_ROWS];
     let first = group_idx * group;
-    for (codes, x) in tile.codes[first / 4..]
-        .iter()
-        .zip(x.codes[first..first + group].as_chunks::<4>().0)
+    for (codes, x) in
+        tile.codes[first / 4..].iter().zip(x.codes[first..first + group].as_chunks::<4>().0)
     {
         for (sum, codes) in sums.iter_mut().zip(codes.0.as_chunks::<4>().0) {
             for (&code, &x) in codes.iter().zip(x) {

@@ -20,7 +20,7 @@ const F16: u8 = FloatType::F16 as u8;
 const BF16: u8 = FloatType::BF16 as u8;
 
 /// See [`crate::scalar::mul_band`]; here multiplications are fused with their additions.
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,f16c,fma")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 pub(crate) fn mul_band(ty: FloatType, band: &mut FloatBand<'_, '_>) {
     match ty {
         FloatType::F32 => mul_rows::<F32>(band),
@@ -29,7 +29,7 @@ pub(crate) fn mul_band(ty: FloatType, band: &mut FloatBand<'_, '_>) {
     }
 }
 
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,f16c,fma")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 fn mul_rows<const TY: u8>(band: &mut FloatBand<'_, '_>) {
     let weights = band.weights;
     let n_cols = weights.n_cols();
@@ -57,7 +57,7 @@ fn mul_rows<const TY: u8>(band: &mut FloatBand<'_, '_>) {
 }
 
 /// Multiplies 4 rows with the `N` tokens of `x`.
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,f16c,fma")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 fn mul_block<const TY: u8, const N: usize>(
     rows: &[&[u8]; ROWS],
     x: &[f32],
@@ -99,7 +99,7 @@ fn mul_block<const TY: u8, const N: usize>(
 }
 
 /// Widens 16 weights of a row.
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,f16c")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 #[inline]
 fn load_weights<const TY: u8>(row: &[u8], chunk_idx: usize) -> __m512 {
     match TY {
@@ -113,7 +113,7 @@ fn load_weights<const TY: u8>(row: &[u8], chunk_idx: usize) -> __m512 {
 }
 
 /// Widens what is left of a row after its last 16 weights, and zeros.
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,f16c")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 #[inline]
 fn load_weights_tail<const TY: u8>(row: &[u8]) -> __m512 {
     let chunk_bytes = if TY == F32 { 64 } else { 32 };

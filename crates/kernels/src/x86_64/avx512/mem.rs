@@ -5,14 +5,14 @@ use std::arch::x86_64::*;
 
 use half::f16;
 
-#[target_feature(enable = "avx512f")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 #[inline]
 pub(super) fn load_f32(x: &[f32; 16]) -> __m512 {
     // SAFETY: reads the 16 floats of the array.
     unsafe { _mm512_loadu_ps(x.as_ptr()) }
 }
 
-#[target_feature(enable = "avx512f")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 #[inline]
 pub(super) fn store_f32(out: &mut [f32; 16], x: __m512) {
     // SAFETY: writes the 16 floats of the array.
@@ -20,7 +20,7 @@ pub(super) fn store_f32(out: &mut [f32; 16], x: __m512) {
 }
 
 /// The first `x.len()` lanes, at most 16; zeros beyond.
-#[target_feature(enable = "avx512f")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 #[inline]
 pub(super) fn load_f32_tail(x: &[f32]) -> __m512 {
     let mask = tail_mask(x.len());
@@ -29,7 +29,7 @@ pub(super) fn load_f32_tail(x: &[f32]) -> __m512 {
 }
 
 /// Writes the first `out.len()` lanes, at most 16.
-#[target_feature(enable = "avx512f")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 #[inline]
 pub(super) fn store_f32_tail(out: &mut [f32], x: __m512) {
     let mask = tail_mask(out.len());
@@ -37,42 +37,49 @@ pub(super) fn store_f32_tail(out: &mut [f32], x: __m512) {
     unsafe { _mm512_mask_storeu_ps(out.as_mut_ptr(), mask, x) }
 }
 
-#[target_feature(enable = "avx512f")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 #[inline]
 pub(super) fn load_u8(x: &[u8; 64]) -> __m512i {
     // SAFETY: reads the 64 bytes of the array.
     unsafe { _mm512_loadu_si512(x.as_ptr().cast()) }
 }
 
-#[target_feature(enable = "avx512f")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 #[inline]
 pub(super) fn store_u8(out: &mut [u8; 64], x: __m512i) {
     // SAFETY: writes the 64 bytes of the array.
     unsafe { _mm512_storeu_si512(out.as_mut_ptr().cast(), x) }
 }
 
-#[target_feature(enable = "avx512f")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+#[inline]
+pub(super) fn store_i8(out: &mut [i8; 16], x: __m128i) {
+    // SAFETY: writes the 16 bytes of the array.
+    unsafe { _mm_storeu_si128(out.as_mut_ptr().cast(), x) }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 #[inline]
 pub(super) fn load_u8x32(x: &[u8; 32]) -> __m256i {
     // SAFETY: reads the 32 bytes of the array.
     unsafe { _mm256_loadu_si256(x.as_ptr().cast()) }
 }
 
-#[target_feature(enable = "avx512f")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 #[inline]
 pub(super) fn load_u8x16(x: &[u8; 16]) -> __m128i {
     // SAFETY: reads the 16 bytes of the array.
     unsafe { _mm_loadu_si128(x.as_ptr().cast()) }
 }
 
-#[target_feature(enable = "avx512f")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 #[inline]
 pub(super) fn load_u16(x: &[u16; 16]) -> __m256i {
     // SAFETY: reads the 16 words of the array.
     unsafe { _mm256_loadu_si256(x.as_ptr().cast()) }
 }
 
-#[target_feature(enable = "avx512f")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 #[inline]
 pub(super) fn load_f16(x: &[f16; 16]) -> __m512 {
     // SAFETY: reads the 16 words of the array; `f16` is a transparent `u16`.

@@ -7,7 +7,7 @@
 use std::arch::x86_64::*;
 
 use super::mem::{load_f32, load_u8, store_f32};
-use crate::activation::ActivationPanel;
+use crate::activation::{ActivationPanel, word};
 use crate::scalar::TileShape;
 use crate::tile::{RowLanes, Tile};
 
@@ -15,7 +15,7 @@ use crate::tile::{RowLanes, Tile};
 const MAX_TOKENS: usize = 12;
 
 /// See [`crate::scalar::mul_tile`]; the same bits.
-#[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 pub(crate) fn mul_tile(
     tile: &Tile,
     shape: TileShape,
@@ -31,7 +31,7 @@ pub(crate) fn mul_tile(
 }
 
 /// `QUADS` is the group's length in steps of four columns.
-#[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 fn mul_batch<const QUADS: usize, const MINS: bool>(
     tile: &Tile,
     n_groups: usize,
@@ -58,7 +58,7 @@ fn mul_batch<const QUADS: usize, const MINS: bool>(
     mul_rest!(1 2 3 4 5 6 7 8 9 10 11);
 }
 
-#[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 fn mul_tokens<const QUADS: usize, const MINS: bool, const N: usize>(
     tile: &Tile,
     n_groups: usize,
@@ -98,10 +98,4 @@ fn mul_tokens<const QUADS: usize, const MINS: bool, const N: usize>(
     for (total, sums) in totals.into_iter().zip(sums) {
         store_f32(&mut sums.0, total);
     }
-}
-
-/// Four activations as the word that is broadcast.
-#[inline]
-fn word(quad: [i8; 4]) -> i32 {
-    i32::from_ne_bytes(quad.map(i8::cast_unsigned))
 }

@@ -5,7 +5,7 @@ use std::arch::x86_64::*;
 /// Transposes a 16 by 16 matrix of 32-bit words.
 ///
 /// Words pair up, pairs pair up within 128-bit parts, then the parts move in two steps.
-#[target_feature(enable = "avx512f")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 #[inline]
 pub(super) fn transpose_16x16(rows: [__m512i; 16]) -> [__m512i; 16] {
     let mut pairs = [_mm512_setzero_si512(); 16];
@@ -39,7 +39,7 @@ pub(super) fn transpose_16x16(rows: [__m512i; 16]) -> [__m512i; 16] {
 /// Transposes 16 rows of 4 words.
 ///
 /// `parts[i]` holds rows `i`, `4 + i`, `8 + i` and `12 + i`, one in each 128-bit part.
-#[target_feature(enable = "avx512f")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 #[inline]
 pub(super) fn transpose_16x4(parts: [__m512i; 4]) -> [__m512i; 4] {
     let low = _mm512_unpacklo_epi32(parts[0], parts[1]);

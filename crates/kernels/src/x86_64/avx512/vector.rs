@@ -5,9 +5,10 @@ use std::arch::x86_64::*;
 use half::f16;
 
 use super::mem::{load_f16, load_f32, load_f32_tail, store_f32, store_f32_tail};
+use crate::scalar::Sigmoid;
 
 /// See [`crate::scalar::dot_f32`].
-#[target_feature(enable = "avx512f")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 pub(crate) fn dot_f32(x: &[f32], y: &[f32]) -> f32 {
     let (x_chunks, x_tail) = x.as_chunks::<16>();
     let (y_chunks, y_tail) = y.as_chunks::<16>();
@@ -19,21 +20,8 @@ pub(crate) fn dot_f32(x: &[f32], y: &[f32]) -> f32 {
     _mm512_reduce_add_ps(sum)
 }
 
-/// See [`crate::scalar::axpy`].
-#[target_feature(enable = "avx512f")]
-pub(crate) fn axpy(a: f32, x: &[f32], y: &mut [f32]) {
-    let a = _mm512_set1_ps(a);
-    let (x_chunks, x_tail) = x.as_chunks::<16>();
-    let (y_chunks, y_tail) = y.as_chunks_mut::<16>();
-    for (x, y) in x_chunks.iter().zip(y_chunks) {
-        store_f32(y, _mm512_fmadd_ps(a, load_f32(x), load_f32(y)));
-    }
-    let sum = _mm512_fmadd_ps(a, load_f32_tail(x_tail), load_f32_tail(y_tail));
-    store_f32_tail(y_tail, sum);
-}
-
 /// See [`crate::scalar::f16_to_f32`].
-#[target_feature(enable = "avx512f,f16c")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 pub(crate) fn f16_to_f32(x: &[f16], out: &mut [f32]) {
     let (x_chunks, x_tail) = x.as_chunks::<16>();
     let (out_chunks, out_tail) = out.as_chunks_mut::<16>();
@@ -43,4 +31,85 @@ pub(crate) fn f16_to_f32(x: &[f16], out: &mut [f32]) {
     for (x, out) in x_tail.iter().zip(out_tail) {
         *out = x.to_f32();
     }
+}
+
+/// See [`crate::scalar::exp_sum`].
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+pub(crate) fn exp_sum(x: &mut [f32], max: f32) -> f32 {
+    let max = _mm512_set1_ps(max);
+    let (chunks, tail) = x.as_chunks_mut::<16>();
+    let mut sum = _mm512_setzero_ps();
+    for x in chunks {
+        let y = exp(_mm512_sub_ps(load_f32(x), max));
+        store_f32(x, y);
+        sum = _mm512_add_ps(sum, y);
+    }
+    if !tail.is_empty() {
+        let y = exp(_mm512_sub_ps(load_f32_tail(tail), max));
+        store_f32_tail(tail, y);
+        // Lanes beyond the tail were 0, not absent: only what was stored counts.
+        sum = _mm512_add_ps(sum, load_f32_tail(tail));
+    }
+    _mm512_reduce_add_ps(sum)
+}
+
+/// See [`crate::scalar::gate`].
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+pub(crate) fn gate(x: &mut [f32], y: Option<&[f32]>, sigmoid: Sigmoid) {
+    let (x_chunks, x_tail) = x.as_chunks_mut::<16>();
+    match y {
+        Some(y) => {
+            let (y_chunks, y_tail) = y.as_chunks::<16>();
+            for (x, y) in x_chunks.iter_mut().zip(y_chunks) {
+                let gated = gate_lanes(load_f32(x), sigmoid);
+                store_f32(x, _mm512_mul_ps(gated, load_f32(y)));
+            }
+            let gated = gate_lanes(load_f32_tail(x_tail), sigmoid);
+            store_f32_tail(x_tail, _mm512_mul_ps(gated, load_f32_tail(y_tail)));
+        }
+        None => {
+            for x in x_chunks {
+                let gated = gate_lanes(load_f32(x), sigmoid);
+                store_f32(x, gated);
+            }
+            let gated = gate_lanes(load_f32_tail(x_tail), sigmoid);
+            store_f32_tail(x_tail, gated);
+        }
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+#[inline]
+fn gate_lanes(x: __m512, Sigmoid { slope, cubic }: Sigmoid) -> __m512 {
+    let one = _mm512_set1_ps(1.0);
+    let square = _mm512_mul_ps(x, x);
+    let inner = _mm512_mul_ps(x, _mm512_fmadd_ps(square, _mm512_set1_ps(cubic), one));
+    let inner = _mm512_mul_ps(inner, _mm512_set1_ps(-slope));
+    _mm512_div_ps(x, _mm512_add_ps(one, exp(inner)))
+}
+
+/// `e^x` within 2 units in the last place: `2^n * e^r` with `n = round(x / ln 2)` and
+/// `|r| <= ln(2) / 2`, where eight terms of the series are enough.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+#[inline]
+fn exp(x: __m512) -> __m512 {
+    /// The coefficients `1 / i!`, highest first.
+    const SERIES: [f32; 8] =
+        [1.0 / 5040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0];
+    // The upper part of ln 2 has so few bits that its product with `n` is exact.
+    const LN_2_HIGH: f32 = 0.693_359_4;
+    const LN_2_LOW: f32 = -2.121_944_4e-4;
+    // Beyond these the result is infinite or 0; a NaN passes both, being the second operand.
+    let x = _mm512_min_ps(_mm512_set1_ps(90.0), x);
+    let x = _mm512_max_ps(_mm512_set1_ps(-110.0), x);
+    let n = _mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(
+        _mm512_mul_ps(x, _mm512_set1_ps(std::f32::consts::LOG2_E)),
+    );
+    let r = _mm512_fnmadd_ps(n, _mm512_set1_ps(LN_2_HIGH), x);
+    let r = _mm512_fnmadd_ps(n, _mm512_set1_ps(LN_2_LOW), r);
+    let mut sum = _mm512_set1_ps(SERIES[0]);
+    for term in &SERIES[1..] {
+        sum = _mm512_fmadd_ps(sum, r, _mm512_set1_ps(*term));
+    }
+    _mm512_scalef_ps(sum, n)
 }

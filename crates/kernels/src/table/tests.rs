@@ -1,0 +1,160 @@
+//! Every kernel row does what the scalar one does.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::block::FORMATS;
+use crate::tile::MAX_GROUPS;
+
+const N_CASES: u32 = if cfg!(miri) { 2 } else { 64 };
+
+/// Bytes of blocks, half of them extreme: so codes, scales and exponents reach their ends.
+fn block_bytes(n_bytes: usize) -> impl Strategy<Value = Vec<u8>> {
+    let byte = prop_oneof![4 => any::<u8>(), 1 => Just(0), 1 => Just(0xff), 1 => Just(0x80)];
+    proptest::collection::vec(byte, n_bytes)
+}
+
+/// Floats of all kinds.
+fn float() -> impl Strategy<Value = f32> {
+    prop_oneof![
+        8 => -4.0f32..4.0,
+        1 => any::<f32>(),
+        1 => Just(0.0),
+        1 => Just(f32::MIN_POSITIVE / 4.0),
+        1 => Just(f32::INFINITY),
+    ]
+}
+
+fn same_bits(x: &[f32], y: &[f32]) -> bool {
+    let same = |(x, y): (&f32, &f32)| x.to_bits() == y.to_bits() || x.is_nan() && y.is_nan();
+    x.len() == y.len() && x.iter().zip(y).all(same)
+}
+
+/// The filled part of a tile.
+fn tile_parts(tile: &Tile, shape: TileShape) -> (Vec<u8>, Vec<f32>, Vec<f32>) {
+    let lanes = |lanes: &[RowLanes; MAX_GROUPS]| -> Vec<f32> {
+        lanes[..shape.n_groups].iter().flat_map(|lanes| lanes.0).collect()
+    };
+    let n_quads = shape.n_groups * shape.group / 4;
+    let codes = tile.codes[..n_quads].iter().flat_map(|codes| codes.0).collect();
+    let mins = if shape.has_mins { lanes(&tile.mins) } else { Vec::new() };
+    (codes, lanes(&tile.scales), mins)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(N_CASES))]
+
+    #[test]
+    fn every_row_unpacks_and_multiplies_the_same_bits(
+        format_idx in 0..FORMATS.len(),
+        n_blocks in 1usize..=8,
+        bytes in block_bytes(TILE_ROWS * 512),
+        n_tokens in 1usize..=25,
+        x in proptest::collection::vec(float(), PANEL),
+        finite in any::<bool>(),
+    ) {
+        let format = &FORMATS[format_idx];
+        let n_blocks = n_blocks.min(PANEL / format.len);
+        let n_bytes = n_blocks * format.bytes;
+        let rows: [&[u8]; TILE_ROWS] = std::array::from_fn(|i| &bytes[i * 512..][..n_bytes]);
+        let n_cols = n_blocks * format.len;
+        let shape = format.tile_shape(n_cols);
+        let spec = PanelSpec { group: format.group, zero: format.zero };
+        let panels: Vec<ActivationPanel> = (0..n_tokens)
+            .map(|token_idx| {
+                let mut x: Vec<f32> = x[..n_cols].to_vec();
+                x.rotate_left(token_idx % n_cols);
+                if finite {
+                    x.iter_mut().filter(|x| !x.is_finite()).for_each(|x| *x = 1.0);
+                }
+                let mut panel = ActivationPanel::default();
+                SCALAR.quantize(&x, spec, &mut panel);
+                for kernels in Kernels::available() {
+                    let mut row_panel = ActivationPanel::default();
+                    kernels.quantize(&x, spec, &mut row_panel);
+                    assert!(row_panel.codes == panel.codes && row_panel.starts == panel.starts);
+                    assert!(same_bits(&row_panel.scales, &panel.scales), "{}", kernels.name);
+                    assert!(same_bits(&row_panel.sums, &panel.sums), "{}", kernels.name);
+                }
+                panel
+            })
+            .collect();
+        let run = |kernels: &Kernels| {
+            let mut tile = Tile::default();
+            kernels.unpack_tile(format, &rows, &mut tile);
+            let mut sums = vec![RowLanes([0.5; TILE_ROWS]); n_tokens];
+            kernels.mul_tile(&tile, shape, &panels, &mut sums);
+            let sums: Vec<f32> = sums.iter().flat_map(|sums| sums.0).collect();
+            (tile_parts(&tile, shape), sums)
+        };
+        let ((codes, scales, mins), sums) = run(&SCALAR);
+        for kernels in Kernels::available() {
+            let ((row_codes, row_scales, row_mins), row_sums) = run(kernels);
+            prop_assert!(codes == row_codes, "{} codes of {}", kernels.name, format.ty);
+            prop_assert!(same_bits(&scales, &row_scales), "{} scales of {}", kernels.name, format.ty);
+            prop_assert!(same_bits(&mins, &row_mins), "{} mins of {}", kernels.name, format.ty);
+            prop_assert!(same_bits(&sums, &row_sums), "{} sums of {}", kernels.name, format.ty);
+        }
+    }
+
+    #[test]
+    fn every_row_computes_the_same_floats(
+        mut x in proptest::collection::vec(float(), 0..70),
+        m in 0usize..=14,
+        k in 1usize..=20,
+        n in (1usize..=6).prop_map(|n| 16 * n),
+        slope in 0.5f32..2.0,
+    ) {
+        x.iter_mut().for_each(|x| *x = x.clamp(-1e4, 1e4));
+        let y: Vec<f32> = x.iter().rev().copied().collect();
+        let (a, b) = (ramp(m * k), ramp(k * n));
+        let run = |kernels: &Kernels| {
+            let dot = kernels.dot_f32(&ramp(x.len()), &y);
+            let (mut exps, mut gated, mut plain) = (x.clone(), x.clone(), x.clone());
+            let max = x.iter().copied().fold(0.0, f32::max);
+            let sum = kernels.exp_sum(&mut exps, max);
+            kernels.gate(&mut gated, Some(&y), Sigmoid { slope, cubic: 0.0 });
+            kernels.gate(&mut plain, None, Sigmoid { slope, cubic: 0.044 });
+            let mut c = vec![1.0; m * n];
+            kernels.gemm((k, n), &a, &b, &mut c);
+            let mut turned = vec![0.0; 16 * n];
+            kernels.transpose(n, &ramp(16 * n), &mut turned);
+            [vec![dot, sum], exps, gated, plain, c, turned]
+        };
+        let want = run(&SCALAR);
+        for kernels in Kernels::available() {
+            for (what, (got, want)) in run(kernels).iter().zip(&want).enumerate() {
+                let scale = want.iter().fold(1.0f32, |max, x| max.max(x.abs()));
+                for (got, want) in got.iter().zip(want) {
+                    let close = (got - want).abs() <= MAX_FLOAT_ERROR * scale;
+                    prop_assert!(close, "{} {what}: {got}, scalar {want}", kernels.name);
+                }
+            }
+        }
+    }
+}
+
+/// How far float results of two rows may lie apart, relative to the largest.
+const MAX_FLOAT_ERROR: f32 = 2e-6;
+
+fn ramp(n: usize) -> Vec<f32> {
+    (0..n).map(|i| (i * 37 % 64) as f32 / 32.0 - 1.0).collect()
+}
+
+#[test]
+fn exponentials_at_their_limits() {
+    for kernels in Kernels::available() {
+        let inputs =
+            [0.0, -1.0, 88.0, 89.5, -87.0, -103.0, -200.0, f32::NEG_INFINITY, f32::INFINITY];
+        let mut x = inputs;
+        kernels.exp_sum(&mut x, 0.0);
+        for (got, input) in x.into_iter().zip(inputs) {
+            let want = input.exp();
+            let same =
+                got == want || ((got - want) / want).abs() < 4e-7 || (got - want).abs() < 2e-45;
+            assert!(same, "{}: exp({input}) is {got}, expected {want}", kernels.name);
+        }
+        let mut x = [f32::NAN];
+        assert!(kernels.exp_sum(&mut x, 0.0).is_nan() && x[0].is_nan(), "{}", kernels.name);
+    }
+}

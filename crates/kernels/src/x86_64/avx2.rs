@@ -1,0 +1,24 @@
+//! Kernels for AVX2 with FMA and F16C: Intel from Haswell, AMD from Zen.
+
+mod dot;
+mod gemm;
+mod mem;
+mod quantize;
+mod tile;
+mod transpose;
+mod unpack;
+mod vector;
+
+pub(crate) use dot::{dot_f32, mul_band};
+pub(crate) use gemm::{gemm, transpose};
+pub(crate) use quantize::quantize;
+pub(crate) use tile::mul_tile;
+pub(crate) use unpack::unpack_tile;
+pub(crate) use vector::{exp_sum, f16_to_f32, gate};
+
+/// Whether this CPU has every instruction that the routines here use.
+pub(crate) fn is_available() -> bool {
+    is_x86_feature_detected!("avx2")
+        && is_x86_feature_detected!("fma")
+        && is_x86_feature_detected!("f16c")
+}

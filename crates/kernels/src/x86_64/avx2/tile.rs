@@ -1,0 +1,102 @@
+//! The integer dot product of a tile with activations.
+//!
+//! One 32-bit lane per matrix row, eight rows at a time. `vpmaddubsw` adds two products of
+//! unsigned codes with signed activations to 16 bits, which is exact for codes up to 127; larger
+//! codes are multiplied in two parts, the top bit apart.
+
+use std::arch::x86_64::*;
+
+use super::mem::{load_f32, load_u8, store_f32};
+use crate::activation::ActivationPanel;
+use crate::scalar::TileShape;
+use crate::tile::{RowLanes, Tile};
+
+/// Tokens whose sums fit the registers.
+const MAX_TOKENS: usize = 6;
+
+/// See [`crate::scalar::mul_tile`]; the same bits.
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(crate) fn mul_tile(
+    tile: &Tile,
+    shape: TileShape,
+    x: &[ActivationPanel],
+    sums: &mut [RowLanes],
+) {
+    for (x, sums) in x.chunks(MAX_TOKENS).zip(sums.chunks_mut(MAX_TOKENS)) {
+        macro_rules! mul {
+            ($($n:literal)*) => {
+                match x.len() {
+                    $($n => {
+                        let (x, sums) = (&x.as_chunks().0[0], &mut sums.as_chunks_mut().0[0]);
+                        mul_half::<$n, 0>(tile, shape, x, sums);
+                        mul_half::<$n, 1>(tile, shape, x, sums);
+                    })*
+                    _ => {}
+                }
+            };
+        }
+        mul!(1 2 3 4 5 6);
+    }
+}
+
+/// Half `HALF` of the rows.
+#[target_feature(enable = "avx2,fma,f16c")]
+fn mul_half<const N: usize, const HALF: usize>(
+    tile: &Tile,
+    shape: TileShape,
+    x: &[ActivationPanel; N],
+    sums: &mut [RowLanes; N],
+) {
+    for group_idx in 0..shape.n_groups {
+        let dots = if shape.wide_codes {
+            dot_group::<N, HALF, true>(tile, shape.group, group_idx, x)
+        } else {
+            dot_group::<N, HALF, false>(tile, shape.group, group_idx, x)
+        };
+        let scales = load_f32(&tile.scales[group_idx].0.as_chunks().0[HALF]);
+        let mins = load_f32(&tile.mins[group_idx].0.as_chunks().0[HALF]);
+        for ((dot, x), sums) in dots.into_iter().zip(x).zip(sums.iter_mut()) {
+            let sums = &mut sums.0.as_chunks_mut().0[HALF];
+            let factor = _mm256_mul_ps(scales, _mm256_set1_ps(x.scales[group_idx]));
+            let share = _mm256_mul_ps(_mm256_cvtepi32_ps(dot), factor);
+            let mut total = _mm256_add_ps(load_f32(sums), share);
+            if shape.has_mins {
+                let share = _mm256_mul_ps(mins, _mm256_set1_ps(x.sums[group_idx]));
+                total = _mm256_sub_ps(total, share);
+            }
+            store_f32(sums, total);
+        }
+    }
+}
+
+/// The integer sums of one group.
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn dot_group<const N: usize, const HALF: usize, const WIDE: bool>(
+    tile: &Tile,
+    group: usize,
+    group_idx: usize,
+    x: &[ActivationPanel; N],
+) -> [__m256i; N] {
+    let ones = _mm256_set1_epi16(1);
+    let low_bits = _mm256_set1_epi8(127);
+    let mut dots = [_mm256_setzero_si256(); N];
+    for (dot, x) in dots.iter_mut().zip(x) {
+        *dot = _mm256_set1_epi32(x.starts[group_idx]);
+    }
+    let first = group_idx * group / 4;
+    for quad in first..first + group / 4 {
+        let codes = load_u8(&tile.codes[quad].0.as_chunks().0[HALF]);
+        let low = if WIDE { _mm256_and_si256(codes, low_bits) } else { codes };
+        for (dot, x) in dots.iter_mut().zip(x) {
+            let four = _mm256_set1_epi32(x.word(quad));
+            let pairs = _mm256_maddubs_epi16(low, four);
+            *dot = _mm256_add_epi32(*dot, _mm256_madd_epi16(pairs, ones));
+            if WIDE {
+                let pairs = _mm256_maddubs_epi16(_mm256_andnot_si256(low_bits, codes), four);
+                *dot = _mm256_add_epi32(*dot, _mm256_madd_epi16(pairs, ones));
+            }
+        }
+    }
+    dots
+}
