@@ -34,4 +34,4 @@ pub use functions::{Call, Context, Function};
 pub use template::Template;
 pub use value::{Field, List, Map, Print, Record, Value};
 
-
+pub(crate) use json::write_string as write_json_string;

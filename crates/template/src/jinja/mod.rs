@@ -17,6 +17,7 @@
 mod budget;
 mod environment;
 mod error;
+mod facts;
 mod filters;
 mod inputs;
 mod prepare;
@@ -24,5 +25,6 @@ mod pyjson;
 mod template;
 
 pub use error::JinjaError;
+pub use facts::{jinja_capabilities, prefers_jinja};
 pub use inputs::ChatInputs;
 pub use template::{ChatTemplate, JsonContext};

@@ -199,3 +199,28 @@ fn json_type(value: &Json) -> &'static str {
         Json::Object(_) => "an object",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[test]
+    fn measure() {
+        for mb in [2usize, 8, 32] {
+          for depth in [1000, 5000, 10000, 20000, 40000, 90000] {
+            let out = std::process::Command::new(std::env::current_exe().unwrap()).args(["--exact","jinja::template::tests::one","--nocapture","--ignored"]).env("MB", mb.to_string()).env("DEPTH", depth.to_string()).output().unwrap();
+            println!("{mb} MB depth {depth}: {}", out.status.success());
+          }
+        }
+    }
+    #[test]
+    #[ignore]
+    fn one() {
+        let mb: usize = std::env::var("MB").unwrap().parse().unwrap();
+        let depth: usize = std::env::var("DEPTH").unwrap().parse().unwrap();
+        std::thread::Builder::new().stack_size(mb<<20).spawn(move || {
+            let now = jiff::civil::date(2026, 1, 15).at(9, 30, 0, 0);
+            let t = ChatTemplate::new(&format!("{{% set ns = namespace(x=[]) %}}{{% for i in range({depth}) %}}{{% set ns.x = [ns.x] %}}{{% endfor %}}done")).unwrap();
+            t.render_json(&Map::new(), now).unwrap();
+        }).unwrap().join().unwrap();
+    }
+}

@@ -1,4 +1,4 @@
-//! gpt-oss's harmony: messages with a header, each in a channel.
+//! gpt-oss's harmony, and Glimmer: messages with a header that says what they are.
 //!
 //! ```text
 //! <|start|>assistant<|channel|>analysis<|message|>thinking<|end|>
@@ -6,28 +6,59 @@
 //! <|start|>assistant<|channel|>final<|message|>answer<|return|>
 //! ```
 //!
-//! The prompt ends with `<|start|>assistant`, so a reply begins inside a header. Text in the
-//! analysis channel is thinking, with a recipient it is a call's arguments, all else is the answer.
-//! A reply without any header is an answer too: Ollama drops it.
+//! The prompt ends with `<|start|>assistant`, so a reply begins inside a header. In harmony, text in
+//! the analysis channel is thinking, with a recipient it is a call's arguments, all else is the
+//! answer. Glimmer has recipients alone: `to=self` is thinking, a tool's name a call in tags, all
+//! else the answer. A reply without any header is an answer too: Ollama drops it.
 
+use camelid_api_types::ollama::Tool;
 use serde_json::Value as Json;
 
-use super::event::{Event, Events};
+use super::event::{Call, Event, Events};
 use super::hold::{find_first, partial_marker};
 use super::json_call::arguments_of;
-use super::tagged::ParserOptions;
+use super::tagged::{Body, ParserOptions};
 use super::tool_names::ToolNames;
+use super::xml_call;
 
 const START: &str = "<|start|>";
 const MESSAGE: &str = "<|message|>";
 const CHANNEL: &str = "<|channel|>";
 const CONSTRAIN: &str = "<|constrain|>";
-/// What ends a message; a new one ends it as well.
-const ENDS: [&str; 4] = ["<|end|>", "<|call|>", "<|return|>", START];
 
-/// The tokens that the engine must print.
-pub(super) const VISIBLE: &[&str] =
-    &["<|start|>", "<|end|>", "<|message|>", "<|channel|>", "<|constrain|>", "<|call|>", "<|return|>"];
+/// What one of the two formats makes of headers and calls.
+pub(super) struct Dialect {
+    pub(super) name: &'static str,
+    /// What ends a message; a new one ends it as well.
+    ends: &'static [&'static str],
+    /// The tokens that the engine must print.
+    pub(super) visible: &'static [&'static str],
+    /// Where a message with this header belongs.
+    part: fn(&Harmony, &str) -> Part,
+    /// Reads the body of a message to a tool.
+    calls: fn(&Harmony, name: &str, body: &str) -> Result<Vec<Call>, String>,
+}
+
+/// gpt-oss.
+pub(super) static HARMONY: Dialect = Dialect {
+    name: "harmony",
+    ends: &["<|end|>", "<|call|>", "<|return|>", START],
+    visible: &[START, "<|end|>", MESSAGE, CHANNEL, CONSTRAIN, "<|call|>", "<|return|>"],
+    part: Harmony::channel_part,
+    calls: |harmony, name, body| {
+        let arguments = arguments_of(Json::String(body.to_owned()))?;
+        Ok(vec![(harmony.names.original(name), arguments)])
+    },
+};
+
+/// Glimmer.
+pub(super) static GLIMMER: Dialect = Dialect {
+    name: "glimmer",
+    ends: &["<|eom|>", "<|eot|>", START],
+    visible: &[START, MESSAGE, "<|eom|>", "<|eot|>"],
+    part: Harmony::recipient_part,
+    calls: |harmony, _, body| xml_call::atem(&Body { text: body, tools: &harmony.tools }),
+};
 
 enum State {
     /// Between messages.
@@ -48,6 +79,8 @@ enum Part {
 
 /// The machine for one reply.
 pub(super) struct Harmony {
+    dialect: &'static Dialect,
+    tools: Vec<Tool>,
     names: ToolNames,
     state: State,
     /// Where a message without a known channel belongs.
@@ -59,7 +92,7 @@ pub(super) struct Harmony {
 }
 
 impl Harmony {
-    pub(super) fn new(options: &ParserOptions<'_>) -> Self {
+    pub(super) fn new(dialect: &'static Dialect, options: &ParserOptions<'_>) -> Self {
         let prefill = options.last_message.filter(|m| m.role == "assistant");
         let state = match prefill {
             Some(m) if !m.content.is_empty() => State::Body(Part::Content),
@@ -67,6 +100,8 @@ impl Harmony {
             _ => State::Header,
         };
         Self {
+            dialect,
+            tools: options.tools.to_vec(),
             names: ToolNames::new(options.tools),
             state,
             last: Part::Content,
@@ -123,20 +158,18 @@ impl Harmony {
         };
         let rest = self.buffer.split_off(at + MESSAGE.len());
         let header = std::mem::replace(&mut self.buffer, rest);
-        self.last = self.part_of(&header[..at]);
+        self.last = (self.dialect.part)(self, &header[..at]);
         self.state = State::Body(self.last.clone());
         self.is_first = false;
         true
     }
 
-    /// Where a message with this header belongs.
-    fn part_of(&self, header: &str) -> Part {
+    fn channel_part(&self, header: &str) -> Part {
         let header = header.replace(CONSTRAIN, &format!(" {CONSTRAIN}"));
         let channel = header.split_once(CHANNEL).map(|(_, after)| {
             after.split(char::is_whitespace).next().unwrap_or_default()
         });
-        let words = header.split(|c: char| c.is_whitespace() || c == '<' || c == '>');
-        let recipient = words.filter_map(|word| word.strip_prefix("to=")).next();
+        let recipient = recipient(&header);
         match (channel, recipient) {
             (Some("analysis" | "commentary"), Some(recipient)) => {
                 let name = recipient.strip_prefix("functions.").unwrap_or(recipient);
@@ -151,8 +184,19 @@ impl Harmony {
         }
     }
 
+    fn recipient_part(&self, header: &str) -> Part {
+        match recipient(header) {
+            Some("self") => Part::Thinking,
+            Some(name) if self.tools.iter().any(|tool| is_named(tool, name)) => {
+                Part::Call(name.to_owned())
+            }
+            _ => Part::Content,
+        }
+    }
+
     fn body(&mut self, part: &Part) -> bool {
-        if let Some(found) = find_first(&self.buffer, ENDS.into_iter().map(|end| (end, end))) {
+        let ends = self.dialect.ends;
+        if let Some(found) = find_first(&self.buffer, ends.iter().map(|end| (*end, *end))) {
             let rest = self.buffer.split_off(found.end);
             let body = std::mem::replace(&mut self.buffer, rest);
             self.end_body(part, &body[..found.at]);
@@ -160,7 +204,7 @@ impl Harmony {
             return true;
         }
         if !matches!(part, Part::Call(_)) {
-            let kept = self.buffer.len() - partial_marker(&self.buffer, ENDS.into_iter());
+            let kept = self.buffer.len() - partial_marker(&self.buffer, ends.iter().copied());
             let text: String = self.buffer.drain(..kept).collect();
             self.events.text(matches!(part, Part::Thinking), &text);
         }
@@ -171,12 +215,24 @@ impl Harmony {
         match part {
             Part::Content => self.events.content(text),
             Part::Thinking => self.events.thinking(text),
-            Part::Call(name) => match arguments_of(Json::String(text.to_owned())) {
-                Ok(arguments) => self.events.call((self.names.original(name), arguments)),
+            Part::Call(name) => match (self.dialect.calls)(self, name, text) {
+                Ok(calls) => calls.into_iter().for_each(|call| self.events.call(call)),
                 Err(problem) => self.events.malformed(text, problem),
             },
         }
     }
+}
+
+/// The `NAME` of `to=NAME` in a header.
+fn recipient(header: &str) -> Option<&str> {
+    let words = header.split(|c: char| c.is_whitespace() || c == '<' || c == '>');
+    words.filter_map(|word| word.strip_prefix("to=")).next()
+}
+
+/// Is the tool meant by `name`, which may have the tool's namespace in front?
+fn is_named(tool: &Tool, name: &str) -> bool {
+    let own = tool.function.name.as_str();
+    own == name || name.rsplit_once('.').is_some_and(|(space, rest)| rest == own && own.starts_with(space))
 }
 
 /// Can a reply that begins like this still turn out to begin with a header?

@@ -11,6 +11,7 @@
 
 mod coerce;
 mod cohere_call;
+mod detect;
 mod deepseek_call;
 mod event;
 mod gemma_call;
@@ -30,4 +31,5 @@ mod xml_call;
 pub use event::{Event, Reply};
 pub use parser::{OutputFormat, OutputParser};
 pub use tagged::ParserOptions;
+pub(crate) use thinking::split_thinking;
 pub use tool_names::ToolNames;

@@ -2,9 +2,10 @@
 
 use crate::prompt::{PromptTemplate, ThinkingTags};
 
+use super::detect;
 use super::event::{Event, Events};
 use super::generic::GenericTools;
-use super::harmony::{self, Harmony};
+use super::harmony::{Dialect, GLIMMER, HARMONY, Harmony};
 use super::table::{self, Row};
 use super::tagged::{ParserOptions, Tagged};
 use super::thinking::ThinkingSplitter;
@@ -16,23 +17,33 @@ pub struct OutputFormat(Kind);
 #[derive(Clone, Copy)]
 enum Kind {
     Row(&'static Row),
-    Harmony,
+    Harmony(&'static Dialect),
 }
 
+static DIALECTS: [&Dialect; 2] = [&HARMONY, &GLIMMER];
+
 impl OutputFormat {
-    /// The format of that name: those of Ollama's `PARSER`, and `hermes`, `llama3`, `command-r`,
-    /// `deepseek-r1`, `phi4-mini`, `granite`, `kimi-k2`, `minimax`.
+    /// The format of that name: those of Ollama's `PARSER`, and others for models that Ollama leaves
+    /// to its generic parser, as `hermes`, `llama3` or `kimi-k2`.
     #[must_use]
     pub fn by_name(name: &str) -> Option<Self> {
-        if name == "harmony" {
-            return Some(Self(Kind::Harmony));
+        let dialect = DIALECTS.iter().find(|dialect| dialect.name == name);
+        if let Some(dialect) = dialect {
+            return Some(Self(Kind::Harmony(dialect)));
         }
         table::find(name).map(|row| Self(Kind::Row(row)))
     }
 
+    /// The format that a model with this Jinja chat template writes, as far as the template shows it:
+    /// it holds the marks around calls, since it writes those of past turns.
+    #[must_use]
+    pub fn for_jinja(source: &str) -> Option<Self> {
+        detect::name_of(source).and_then(Self::by_name)
+    }
+
     /// Every name that [`OutputFormat::by_name`] knows.
     pub fn names() -> impl Iterator<Item = &'static str> {
-        table::names().chain(["harmony"])
+        table::names().chain(DIALECTS.iter().map(|dialect| dialect.name))
     }
 
     /// Its name.
@@ -40,7 +51,7 @@ impl OutputFormat {
     pub fn name(self) -> &'static str {
         match self.0 {
             Kind::Row(row) => row.name,
-            Kind::Harmony => "harmony",
+            Kind::Harmony(dialect) => dialect.name,
         }
     }
 
@@ -49,7 +60,7 @@ impl OutputFormat {
     pub fn has_tools(self) -> bool {
         match self.0 {
             Kind::Row(row) => row.has_tools,
-            Kind::Harmony => true,
+            Kind::Harmony(_) => true,
         }
     }
 
@@ -58,7 +69,7 @@ impl OutputFormat {
     pub fn has_thinking(self) -> bool {
         match self.0 {
             Kind::Row(row) => row.has_thinking,
-            Kind::Harmony => true,
+            Kind::Harmony(_) => true,
         }
     }
 
@@ -67,7 +78,7 @@ impl OutputFormat {
     pub fn visible_tokens(self) -> &'static [&'static str] {
         match self.0 {
             Kind::Row(row) => row.visible,
-            Kind::Harmony => harmony::VISIBLE,
+            Kind::Harmony(dialect) => dialect.visible,
         }
     }
 
@@ -76,7 +87,7 @@ impl OutputFormat {
     pub fn parser(self, options: &ParserOptions<'_>) -> OutputParser {
         OutputParser(match self.0 {
             Kind::Row(row) => Machine::Tagged(Box::new(Tagged::new(&row.format, options))),
-            Kind::Harmony => Machine::Harmony(Box::new(Harmony::new(options))),
+            Kind::Harmony(dialect) => Machine::Harmony(Box::new(Harmony::new(dialect, options))),
         })
     }
 }
@@ -117,16 +128,12 @@ struct Generic {
 
 impl OutputParser {
     /// A parser by what a model's Go template tells: its thinking tags, when the request thinks, and
-    /// its tool tag. `prompt` is the rendered prompt, which may end with the opening tag.
+    /// its tool tag.
     #[must_use]
-    pub fn for_template(
-        template: &PromptTemplate,
-        prompt: &str,
-        options: &ParserOptions<'_>,
-    ) -> Self {
+    pub fn for_template(template: &PromptTemplate, options: &ParserOptions<'_>) -> Self {
         let thinks = options.think.is_some_and(|think| think.is_on());
         let tags = template.thinking_tags().filter(|_| thinks);
-        Self::generic(tags, template.tool_tag(), prompt, options)
+        Self::generic(tags, template.tool_tag(), options)
     }
 
     /// [`OutputParser::for_template`] with the tags given.
@@ -134,11 +141,11 @@ impl OutputParser {
     pub fn generic(
         tags: Option<&ThinkingTags>,
         tool_tag: &str,
-        prompt: &str,
         options: &ParserOptions<'_>,
     ) -> Self {
+        let prompt = options.prompt.unwrap_or_default().trim_end();
         let thinking = tags.map(|tags| {
-            ThinkingSplitter::new(tags.clone(), prompt.trim_end().ends_with(&tags.open))
+            ThinkingSplitter::new(tags.clone(), prompt.ends_with(&tags.open))
         });
         let tools = GenericTools::new(tool_tag, options.tools);
         let events = Events::default();

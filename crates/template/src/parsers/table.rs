@@ -168,6 +168,61 @@ static ROWS: &[Row] = &[
         calls_end_thinking: true,
         ..Format::PLAIN
     }),
+    thinking_row("apriel", &["<tool_calls>", "</tool_calls>"], Format {
+        thinks: Thinks { on: Lead::Decide, off: Lead::Decide, unless_prefill: false, ..OPENED },
+        calls: &[CallForm {
+            open: "<tool_calls>",
+            close: Close::Tag("</tool_calls>"),
+            parse: json_call::calls,
+        }],
+        ..Format::PLAIN
+    }),
+    row("gigachat", &["<|function_call|>"], Format {
+        calls: &[CallForm {
+            open: "<|function_call|>",
+            close: Close::Inside(json_call::balanced),
+            parse: json_call::calls,
+        }],
+        ..Format::PLAIN
+    }),
+    thinking_row("minicpm", &["<think>", "</think>", "<function", "</function>"], Format {
+        thinks: Thinks { on: Lead::Decide, off: Lead::Decide, unless_prefill: false, ..OPENED },
+        calls: &[CallForm {
+            open: "<function name=",
+            close: Close::Tag("</function>"),
+            parse: xml_call::params,
+        }],
+        ..Format::PLAIN
+    }),
+    thinking_row("kimi-k3", &["<|open|>", "<|close|>", "<|sep|>"], Format {
+        thinks: Thinks { on: Lead::ThinkingMaybeOpened, ..OPENED },
+        lead_tag: "<|open|>think<|sep|>",
+        think_open: &["<|open|>think<|sep|>"],
+        think_close: &["<|close|>think<|sep|>"],
+        calls: &[CallForm {
+            open: "<|open|>tools<|sep|>",
+            close: Close::Tag("<|close|>tools<|sep|>"),
+            parse: xml_call::kimi3,
+        }],
+        dropped: &["<|open|>response<|sep|>", "<|close|>response<|sep|>", "<|close|>message<|sep|>"],
+        ..Format::PLAIN
+    }),
+    thinking_row("deepseek-v3.2", &["<think>", "</think>"], Format {
+        thinks: OPENED,
+        calls: &[
+            CallForm {
+                open: "<｜DSML｜function_calls>",
+                close: Close::Tag("</｜DSML｜function_calls>"),
+                parse: xml_call::dsml,
+            },
+            CallForm {
+                open: "<｜DSML｜tool_calls>",
+                close: Close::Tag("</｜DSML｜tool_calls>"),
+                parse: xml_call::dsml,
+            },
+        ],
+        ..Format::PLAIN
+    }),
     thinking_row("minimax", &["<think>", "</think>", "<minimax:tool_call>", "</minimax:tool_call>"], Format {
         thinks: OPENED,
         calls: &[CallForm {

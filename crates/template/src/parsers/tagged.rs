@@ -24,6 +24,9 @@ pub struct ParserOptions<'a> {
     pub think: Option<Think>,
     /// The conversation's last message; an assistant's is continued by the reply.
     pub last_message: Option<&'a Message>,
+    /// The rendered prompt, of which the end is looked at: one that opens or closes thinking tells
+    /// where the reply starts. Absent, the format's own rules do.
+    pub prompt: Option<&'a str>,
 }
 
 impl ParserOptions<'_> {
@@ -149,6 +152,24 @@ impl Format {
         dropped: &[],
         bare: None,
     };
+
+    /// Does thinking mean anything to this format at the start of a reply?
+    fn can_think(&self) -> bool {
+        self.thinks.on != Lead::Content || self.thinks.off != Lead::Content
+    }
+
+    /// Where a reply to `prompt` starts: in thinking that the prompt has opened, in the answer after
+    /// thinking that it has closed, else wherever the model begins.
+    fn lead_after(&self, prompt: &str) -> Lead {
+        let end = prompt.trim_end();
+        if end.ends_with(self.lead_tag) {
+            Lead::ThinkingMaybeOpened
+        } else if self.think_close.iter().any(|close| end.ends_with(close)) {
+            Lead::Content
+        } else {
+            Lead::Decide
+        }
+    }
 }
 
 enum State {
@@ -184,7 +205,10 @@ pub(super) struct Tagged {
 
 impl Tagged {
     pub(super) fn new(format: &'static Format, options: &ParserOptions<'_>) -> Self {
-        let lead = format.thinks.lead(options);
+        let lead = match options.prompt {
+            Some(prompt) if format.can_think() => format.lead_after(prompt),
+            _ => format.thinks.lead(options),
+        };
         let asked = options.think.map_or(format.thinks.default, Think::is_on);
         Self {
             format,
@@ -254,6 +278,19 @@ impl Tagged {
                 return true;
             }
             if waits(tag) {
+                return false;
+            }
+        }
+        if lead == Lead::Decide {
+            // A model told not to think may close what it did not open.
+            let close = self.format.think_close.iter().find(|close| text.starts_with(**close));
+            if let Some(close) = close {
+                self.buffer = text[close.len()..].to_owned();
+                self.trims = true;
+                self.state = State::Text { thinking: false };
+                return true;
+            }
+            if self.format.think_close.iter().any(|close| waits(close)) {
                 return false;
             }
         }

@@ -5,7 +5,7 @@
 
 use crate::prompt::ThinkingTags;
 
-use super::event::Events;
+use super::event::{Events, Reply};
 use super::hold::overlap;
 
 enum State {
@@ -101,9 +101,18 @@ impl ThinkingSplitter {
     }
 }
 
+/// The thinking at the beginning of a whole text, and the rest of it.
+pub(crate) fn split_thinking(tags: &ThinkingTags, text: &str) -> (String, String) {
+    let mut splitter = ThinkingSplitter::new(tags.clone(), false);
+    let mut events = Events::default();
+    let mut content = splitter.push(text, &mut events);
+    content += &splitter.finish(&mut events);
+    let reply: Reply = events.take().into_iter().collect();
+    (reply.thinking, content)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::event::Reply;
     use super::*;
 
     fn split(text: &str, is_open: bool) -> (String, String) {

@@ -11,6 +11,7 @@
 //! the tags around its thinking and the text that opens its tool calls.
 //!
 //! Layout: `template` renders, `collate` merges messages, `data` turns them into template values,
+//! `history` cleans past turns,
 //! `functions` are Ollama's additions to Go's, `facts` and `walk` read a template, `cut` shortens
 //! one, `media` numbers images.
 
@@ -19,9 +20,11 @@ mod cut;
 mod data;
 mod facts;
 mod functions;
+mod history;
 pub(crate) mod media;
 mod template;
 mod walk;
 
 pub use facts::ThinkingTags;
+pub use history::strip_past_thinking;
 pub use template::{Capabilities, PromptInputs, PromptTemplate};

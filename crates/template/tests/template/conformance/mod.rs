@@ -1,9 +1,12 @@
 //! Reads the shared conformance data, which users of the crate do not have.
 
+mod detection;
 mod go_chat;
 mod go_language;
 mod jinja;
 mod parsers;
+mod renderers;
+mod shipped;
 
 use std::path::PathBuf;
 

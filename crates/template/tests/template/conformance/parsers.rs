@@ -116,7 +116,7 @@ fn named_formats_read_as_in_ollama() {
     compare("parsers.json", "parser-differences.json", |input| {
         let format = OutputFormat::by_name(text(input, "name")).expect("a known format");
         let tools = tools(input);
-        let options = ParserOptions { tools: &tools, think: think(input), last_message: None };
+        let options = ParserOptions { tools: &tools, think: think(input), ..ParserOptions::default() };
         (run(format.parser(&options), &input["pieces"]), None)
     });
 }
@@ -136,7 +136,7 @@ fn calls_are_found_by_a_template_s_tag_as_in_ollama() {
     compare("generic-tools.json", "generic-differences.json", |input| {
         let template = PromptTemplate::parse(text(input, "template")).expect("a template");
         let tools = tools(input);
-        let options = ParserOptions { tools: &tools, think: None, last_message: None };
-        (run(OutputParser::for_template(&template, "", &options), &input["pieces"]), None)
+        let options = ParserOptions { tools: &tools, ..ParserOptions::default() };
+        (run(OutputParser::for_template(&template, &options), &input["pieces"]), None)
     });
 }

@@ -1,0 +1,210 @@
+//! Fetching one blob.
+//!
+//! The chunks that are missing are fetched by range requests, several at a time. A connection that
+//! breaks or stalls is made anew and goes on where it stopped. A server that answers a range with
+//! the whole is read from front to back by one connection instead.
+
+use std::ops::Range;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use reqwest::header::RANGE;
+use reqwest::{Method, StatusCode};
+use sha2::{Digest as _, Sha256};
+use tokio::fs::File;
+use tokio::io::{AsyncSeekExt, AsyncWriteExt};
+
+use super::TransferError;
+use super::body::{Body, content_range};
+use super::meter::Meter;
+use super::partial::Partial;
+use super::retry::Retries;
+use super::session::{Request, Session};
+use crate::digest::Digest;
+use crate::store::StoreError;
+
+/// Fetches everything that is missing.
+pub(super) async fn download(
+    session: &Session,
+    partial: &Mutex<Partial>,
+    meter: &Meter<'_>,
+) -> Result<(), TransferError> {
+    let missing = lock(partial).missing();
+    let download = Download { session, partial, meter };
+    let fetched = stream::iter(missing)
+        .map(|(chunk, range)| download.chunk(chunk, range))
+        .buffer_unordered(session.options.n_connections.max(1))
+        .try_collect::<()>()
+        .await;
+    match fetched {
+        Err(Failure::NoRanges) => download.whole().await,
+        Err(Failure::Transfer(error)) => Err(error),
+        Ok(()) => Ok(()),
+    }
+}
+
+struct Download<'a> {
+    session: &'a Session,
+    partial: &'a Mutex<Partial>,
+    meter: &'a Meter<'a>,
+}
+
+/// Why a chunk did not come.
+enum Failure {
+    /// The server sends everything, whatever is asked for.
+    NoRanges,
+    Transfer(TransferError),
+}
+
+impl From<TransferError> for Failure {
+    fn from(error: TransferError) -> Self {
+        Self::Transfer(error)
+    }
+}
+
+/// A chunk being written.
+struct Chunk {
+    file: File,
+    hasher: Sha256,
+    /// What is still to come.
+    rest: Range<u64>,
+}
+
+impl Chunk {
+    fn n_left(&self) -> u64 {
+        self.rest.end - self.rest.start
+    }
+}
+
+impl Download<'_> {
+    async fn chunk(&self, index: u64, range: Range<u64>) -> Result<(), Failure> {
+        let mut chunk = self.begin(range).await?;
+        let mut retries = Retries::new(&self.session.options);
+        while chunk.n_left() > 0 {
+            let before = chunk.n_left();
+            match self.attempt(&mut chunk).await {
+                Ok(()) => {}
+                Err(Failure::NoRanges) => return Err(Failure::NoRanges),
+                Err(Failure::Transfer(error)) => {
+                    let n_new = before - chunk.n_left();
+                    retries.after(error, n_new >= self.session.options.stall_bytes).await?;
+                }
+            }
+        }
+        Ok(self.finish(index, chunk).await?)
+    }
+
+    async fn begin(&self, range: Range<u64>) -> Result<Chunk, TransferError> {
+        let path = lock(self.partial).path.clone();
+        let open = async {
+            let mut file = File::options().write(true).open(&path).await?;
+            file.seek(std::io::SeekFrom::Start(range.start)).await?;
+            Ok(file)
+        };
+        let file = open.await.map_err(|e| self.write_error(e))?;
+        Ok(Chunk { file, hasher: Sha256::new(), rest: range })
+    }
+
+    async fn finish(&self, index: u64, mut chunk: Chunk) -> Result<(), TransferError> {
+        chunk.file.flush().await.map_err(|e| self.write_error(e))?;
+        let digest = Digest::from_bytes(chunk.hasher.finalize().into());
+        Ok(lock(self.partial).mark(index, digest)?)
+    }
+
+    /// Asks for what is left of a chunk, and takes what comes.
+    async fn attempt(&self, chunk: &mut Chunk) -> Result<(), Failure> {
+        let digest = lock(self.partial).digest;
+        let url = self.session.url(&format!("blobs/{digest}"))?;
+        let range = format!("bytes={}-{}", chunk.rest.start, chunk.rest.end - 1);
+        let request = Request::new(Method::GET, url.clone()).header(RANGE, &range)?;
+        let response = match self.session.send(&request).await {
+            Err(TransferError::Status { status: 416, .. }) => {
+                let reason = "the blob is shorter than the manifest says";
+                return Err(self.session.protocol(&url, reason).into());
+            }
+            other => other?,
+        };
+        match response.status() {
+            StatusCode::PARTIAL_CONTENT => {}
+            StatusCode::OK => return Err(Failure::NoRanges),
+            status => {
+                return Err(self.session.protocol(&url, format!("{status} for a range")).into());
+            }
+        }
+        let size = lock(self.partial).size;
+        let expected = (chunk.rest.start, chunk.rest.end);
+        match content_range(response.headers()) {
+            Some((first, end, total))
+                if (first, end) == expected && total.is_none_or(|t| t == size) => {}
+            found => {
+                let reason = format!("asked for bytes {range} of {size}, got {found:?}");
+                return Err(self.session.protocol(&url, reason).into());
+            }
+        }
+        let mut body = Body::new(self.session, response);
+        self.receive(&mut body, chunk).await?;
+        match body.has_more() {
+            true => Err(self.session.protocol(&url, "more bytes than asked for").into()),
+            false => Ok(()),
+        }
+    }
+
+    /// Writes what comes into the chunk, until it is complete or the body ends.
+    async fn receive(&self, body: &mut Body<'_>, chunk: &mut Chunk) -> Result<(), TransferError> {
+        while chunk.n_left() > 0 {
+            let bytes = body.next(chunk.n_left()).await?;
+            if bytes.is_empty() {
+                // Ended too early without an error: the next attempt goes on from here.
+                let digest = lock(self.partial).digest;
+                return Err(self.session.stalled(&self.session.url(&format!("blobs/{digest}"))?));
+            }
+            chunk.file.write_all(&bytes).await.map_err(|e| self.write_error(e))?;
+            chunk.hasher.update(&bytes);
+            chunk.rest.start += bytes.len() as u64;
+            self.meter.add(bytes.len() as u64);
+        }
+        Ok(())
+    }
+
+    /// Fetches the blob by one request, from the start after every failure.
+    async fn whole(&self) -> Result<(), TransferError> {
+        let mut retries = Retries::new(&self.session.options);
+        loop {
+            lock(self.partial).start_over().map_err(|e| self.write_error(e))?;
+            self.meter.restart();
+            match self.whole_once().await {
+                Err(error) => retries.after(error, false).await?,
+                Ok(()) => return Ok(()),
+            }
+        }
+    }
+
+    async fn whole_once(&self) -> Result<(), TransferError> {
+        let (digest, chunks) = {
+            let partial = lock(self.partial);
+            (partial.digest, partial.missing())
+        };
+        let url = self.session.url(&format!("blobs/{digest}"))?;
+        let response = self.session.send(&Request::new(Method::GET, url.clone())).await?;
+        let mut body = Body::new(self.session, response);
+        for (index, range) in chunks {
+            let mut chunk = self.begin(range).await?;
+            self.receive(&mut body, &mut chunk).await?;
+            self.finish(index, chunk).await?;
+        }
+        match body.has_more() {
+            true => Err(self.session.protocol(&url, "the blob is longer than the manifest says")),
+            false => Ok(()),
+        }
+    }
+
+    fn write_error(&self, source: std::io::Error) -> TransferError {
+        let path = lock(self.partial).path.clone();
+        StoreError::Io { action: "writing", path, source }.into()
+    }
+}
+
+/// The partial download. It is held for a moment at a time, never while waiting.
+fn lock(partial: &Mutex<Partial>) -> MutexGuard<'_, Partial> {
+    partial.lock().unwrap_or_else(PoisonError::into_inner)
+}
