@@ -62,6 +62,9 @@ pub enum Error {
         /// The request's context length.
         n_ctx: usize,
     },
+    /// The grammar that the answer must follow is wrong or cannot be followed.
+    #[error(transparent)]
+    Grammar(#[from] crate::grammar::GrammarError),
     /// A request for no tokens at all: there is nothing to predict from.
     #[error("the prompt has no tokens")]
     EmptyPrompt,

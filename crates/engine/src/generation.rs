@@ -12,6 +12,8 @@ use futures_core::Stream;
 use crate::{
     batch::TokenId,
     error::{Error, Result},
+    grammar::Grammar,
+    logprobs::Logprob,
     sampler::SamplerOptions,
 };
 
@@ -34,6 +36,10 @@ pub struct GenerateOptions {
     pub sampler: SamplerOptions,
     /// Texts that end the answer; they are not part of it.
     pub stop: Vec<String>,
+    /// What the answer must look like.
+    pub grammar: Option<Grammar>,
+    /// Log-probabilities: of each token and of so many of the likeliest in its place.
+    pub logprobs: Option<usize>,
 }
 
 impl Default for GenerateOptions {
@@ -46,6 +52,8 @@ impl Default for GenerateOptions {
             shift: false,
             sampler: SamplerOptions::default(),
             stop: Vec::new(),
+            grammar: None,
+            logprobs: None,
         }
     }
 }
@@ -98,13 +106,15 @@ pub struct End {
 ///
 /// A token whose text is not decided yet (half a character, or what may become a stop string)
 /// comes with the piece that decides it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Piece {
     /// Whole characters; may be empty at the end.
     pub text: String,
     /// Tokens since the last piece.
     pub tokens: Vec<TokenId>,
+    /// One for each of the tokens, where they were asked for.
+    pub logprobs: Vec<Logprob>,
     /// Set in the last piece, and only there.
     pub end: Option<End>,
 }

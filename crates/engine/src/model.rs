@@ -12,6 +12,7 @@ use crate::{
     decoder::{CacheOptions, Decoder},
     error::{Error, Result},
     generation::{GenerateOptions, Generation},
+    grammar::GrammarCompiler,
     page_table::PAGE_LEN,
     scheduler::{Limits, Request, Scheduler},
     spec::ModelSpec,
@@ -67,6 +68,7 @@ struct Shared {
     tokenizer: Tokenizer,
     n_ctx: usize,
     n_waiting: usize,
+    grammars: GrammarCompiler,
     requests: Sender<Request>,
 }
 
@@ -118,14 +120,15 @@ impl Model {
             .name("camelid-engine".to_owned())
             .spawn(move || run(scheduler, &receiver))
             .map_err(Error::Thread)?;
-        let shared = Shared { file, spec, tokenizer, n_ctx, n_waiting, requests };
+        let grammars = GrammarCompiler::default();
+        let shared = Shared { file, spec, tokenizer, n_ctx, n_waiting, grammars, requests };
         Ok(Self { shared: Arc::new(shared) })
     }
 
-    /// Begins to answer a prompt.
+    /// Begins to answer a prompt. With a grammar this compiles it, which may take a moment.
     ///
     /// # Errors
-    /// When the queue is full, the engine has stopped, or the text cannot be encoded. What is
+    /// When the grammar cannot be honoured, the queue is full or the engine has stopped. What is
     /// wrong with the prompt or the options otherwise is the generation's first item.
     pub fn generate(
         &self,
@@ -137,8 +140,10 @@ impl Model {
             Prompt::Text(text) => shared.tokenizer.encode_prompt(&text, Special::Recognise)?,
             Prompt::Tokens(tokens) => tokens,
         };
+        let compile = |grammar| shared.grammars.compile(grammar, &shared.tokenizer);
+        let constraint = options.grammar.as_ref().map(compile).transpose()?;
         let (sender, receiver) = async_channel::unbounded();
-        let request = Request { prompt: prompt.clone(), options, sender };
+        let request = Request { prompt: prompt.clone(), options, constraint, sender };
         shared.requests.try_send(request).map_err(|error| match error {
             TrySendError::Full(_) => Error::QueueFull { n_waiting: shared.n_waiting },
             TrySendError::Closed(_) => Error::Stopped,

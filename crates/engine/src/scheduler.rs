@@ -14,6 +14,7 @@ use crate::{
     batch::{Batch, SeqId, TokenId},
     error::{Error, Result},
     generation::{GenerateOptions, Piece},
+    grammar::Constraint,
     runner::Runner,
     tokenizer::Tokenizer,
 };
@@ -35,6 +36,7 @@ pub(crate) struct Limits {
 pub(crate) struct Request {
     pub(crate) prompt: Vec<TokenId>,
     pub(crate) options: GenerateOptions,
+    pub(crate) constraint: Option<Constraint>,
     pub(crate) sender: Sender<Result<Piece>>,
 }
 

@@ -1,7 +1,7 @@
 //! One place where the engine's and the templates' errors become answers.
 
-use camelid_api_types::{ApiError, ErrorKind};
-use camelid_engine::Error;
+use camelid_api_types::ApiError;
+use camelid_engine::{Error, GrammarError};
 
 /// What clients of the API know this failure by.
 const PROMPT_TOO_LONG: &str = "the prompt is longer than the context length currently available \
@@ -13,7 +13,9 @@ pub(crate) fn from_engine(error: &Error) -> ApiError {
     match error {
         Error::PromptTooLong { .. } => ApiError::bad_request(PROMPT_TOO_LONG),
         Error::QueueFull { .. } => ApiError::busy(),
-        Error::EmptyPrompt | Error::Option { .. } | Error::TokenOutOfRange { .. } => {
+        Error::Grammar(GrammarError::Refused { .. } | GrammarError::NoChoice)
+        | Error::EmptyPrompt
+        | Error::Option { .. } | Error::TokenOutOfRange { .. } => {
             ApiError::bad_request(with_causes(error))
         }
         _ => ApiError::internal(with_causes(error)),
@@ -23,11 +25,6 @@ pub(crate) fn from_engine(error: &Error) -> ApiError {
 /// The answer where a model cannot be loaded: the file's fault, told as such.
 pub(crate) fn from_loading(error: &dyn std::error::Error) -> ApiError {
     ApiError::internal(format!("failed to load model: {}", with_causes(error)))
-}
-
-/// An operation or option that this version does not offer.
-pub(crate) fn unsupported(what: impl std::fmt::Display) -> ApiError {
-    ApiError::new(ErrorKind::Unsupported, format!("{what} is not supported by this version"))
 }
 
 /// An error's text and that of everything behind it.

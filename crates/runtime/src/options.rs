@@ -3,8 +3,11 @@
 //! A request's options lie over the model's parameters, and those over the defaults. What the
 //! native engine has no use for is accepted and said so in the log.
 
-use camelid_api_types::{ApiError, ollama::Options};
-use camelid_engine::{GenerateOptions, LongPrompt, SamplerOptions};
+use camelid_api_types::{
+    ApiError,
+    ollama::{Format, Options},
+};
+use camelid_engine::{GenerateOptions, Grammar, LongPrompt, SamplerOptions};
 use serde_json::{Map, Value};
 
 /// Options whose meaning is a GPU's, a draft model's or a loader's: nothing to do on this engine.
@@ -41,20 +44,32 @@ pub(crate) fn n_ctx(options: &Options, default: usize, n_ctx_train: usize) -> us
     wanted.clamp(4.min(n_ctx_train), n_ctx_train)
 }
 
-/// What else a request says about its context.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct ContextRules {
+/// The grammar of a request's format.
+pub(crate) fn grammar(format: &Format) -> Grammar {
+    match format {
+        Format::Json => Grammar::Json,
+        Format::Schema(schema) => Grammar::JsonSchema(Value::Object(schema.clone())),
+    }
+}
+
+/// What a request says besides its options.
+#[derive(Debug, Clone)]
+pub(crate) struct Rules {
     /// In tokens.
     pub(crate) n_ctx: usize,
     /// Whether a prompt that does not fit is cut.
     pub(crate) truncate: bool,
     /// Whether a full context is shifted.
     pub(crate) shift: bool,
+    /// What the answer must look like.
+    pub(crate) grammar: Option<Grammar>,
+    /// How many log-probabilities go with each token, where they are asked for.
+    pub(crate) logprobs: Option<usize>,
 }
 
 /// The engine's options for one generation.
-pub(crate) fn to_engine(options: &Options, rules: ContextRules) -> GenerateOptions {
-    let ContextRules { n_ctx, truncate, shift } = rules;
+pub(crate) fn to_engine(options: &Options, rules: &Rules) -> GenerateOptions {
+    let &Rules { n_ctx, truncate, shift, ref grammar, logprobs } = rules;
     let bound = n_ctx.saturating_mul(MAX_CONTEXTS);
     // Zero, like a negative number, asks for as much as there is.
     let asked = options.num_predict.filter(|&n| n > 0).and_then(|n| usize::try_from(n).ok());
@@ -68,6 +83,8 @@ pub(crate) fn to_engine(options: &Options, rules: ContextRules) -> GenerateOptio
     engine.shift = shift;
     engine.sampler = sampler(options, n_ctx);
     engine.stop = options.stop.clone().unwrap_or_default();
+    engine.grammar = grammar.clone();
+    engine.logprobs = logprobs;
     engine
 }
 
@@ -102,8 +119,8 @@ mod tests {
 
     use super::*;
 
-    fn rules(n_ctx: usize) -> ContextRules {
-        ContextRules { n_ctx, truncate: true, shift: true }
+    fn rules(n_ctx: usize) -> Rules {
+        Rules { n_ctx, truncate: true, shift: true, grammar: None, logprobs: None }
     }
 
     #[test]
@@ -134,13 +151,13 @@ mod tests {
     fn a_generation_is_bounded_by_ten_contexts() {
         for (asked, got) in [(None, 1000), (Some(-1), 1000), (Some(0), 1000), (Some(7), 7)] {
             let options = Options { num_predict: asked, ..Options::default() };
-            assert_eq!(to_engine(&options, rules(100)).n_predict, Some(got), "{asked:?}");
+            assert_eq!(to_engine(&options, &rules(100)).n_predict, Some(got), "{asked:?}");
         }
     }
 
     #[test]
     fn seeds_below_zero_are_random() {
-        let with = |n| to_engine(&Options { seed: Some(n), ..Options::default() }, rules(8));
+        let with = |n| to_engine(&Options { seed: Some(n), ..Options::default() }, &rules(8));
         assert_eq!(with(42).sampler.seed, 42);
         assert_ne!(with(-1).sampler.seed, with(-1).sampler.seed);
     }
@@ -152,8 +169,8 @@ mod tests {
             (true, false, LongPrompt::Refuse),
             (false, true, LongPrompt::Refuse),
         ] {
-            let rules = ContextRules { n_ctx: 8, truncate, shift };
-            assert_eq!(to_engine(&Options::default(), rules).long_prompt, want);
+            let rules = Rules { truncate, shift, ..rules(8) };
+            assert_eq!(to_engine(&Options::default(), &rules).long_prompt, want);
         }
     }
 }

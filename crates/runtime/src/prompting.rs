@@ -10,16 +10,15 @@ use camelid_api_types::{
 };
 use camelid_gguf::{Array, Metadata};
 use camelid_template::{
-    Capabilities, ChatInputs, ChatTemplate, JinjaError, OutputParser, ParserOptions, PromptInputs,
+    Capabilities, ChatInputs, ChatTemplate, JinjaError, OutputFormat, OutputParser, ParserOptions, PromptInputs,
     PromptTemplate, ThinkingTags, go::ParseError,
 };
 
 /// What a model without any template is prompted by.
 const PLAIN_TEMPLATE: &str = "{{ .Prompt }}";
 
-/// Texts that open a tool call in the chat templates of well-known models; a model that is shown
-/// tools and has none of these writes bare JSON.
-const TOOL_TAGS: &[&str] = &["<tool_call>", "[TOOL_CALLS]", "<|python_tag|>"];
+/// What opens a tool call of a model that is shown tools in a way nobody knows: bare JSON.
+const BARE_JSON: &str = "{";
 
 /// Why a model's template cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -54,8 +53,10 @@ pub(crate) enum Prompting {
 #[derive(Debug)]
 pub(crate) struct JinjaPrompting {
     template: ChatTemplate,
+    /// How the model writes thinking and calls, where the template shows a known way.
+    format: Option<OutputFormat>,
     thinking_tags: Option<ThinkingTags>,
-    tool_tag: Option<&'static str>,
+    has_tools: bool,
     bos_token: String,
     eos_token: String,
 }
@@ -87,7 +88,7 @@ impl Prompting {
         match self {
             Self::Go(template) => template.capabilities(),
             Self::Jinja(jinja) => Capabilities {
-                tools: jinja.tool_tag.is_some(),
+                tools: jinja.has_tools,
                 insert: false,
                 thinking: jinja.thinking_tags.is_some(),
             },
@@ -135,13 +136,16 @@ impl Prompting {
     /// A parser for the reply to a prompt that was rendered from `conversation`.
     pub(crate) fn parser(&self, prompt: &str, conversation: Conversation<'_>) -> OutputParser {
         let Conversation { messages, tools, think } = conversation;
-        let options = ParserOptions { tools, think, last_message: messages.last() };
+        let options = ParserOptions { tools, think, prompt: Some(prompt), last_message: messages.last() };
         match self {
-            Self::Go(template) => OutputParser::for_template(template, prompt, &options),
+            Self::Go(template) => OutputParser::for_template(template, &options),
             Self::Jinja(jinja) => {
+                if let Some(format) = jinja.format {
+                    return format.parser(&options);
+                }
                 let thinks = think.is_some_and(Think::is_on);
                 let tags = jinja.thinking_tags.as_ref().filter(|_| thinks);
-                OutputParser::generic(tags, jinja.tool_tag.unwrap_or(""), prompt, &options)
+                OutputParser::generic(tags, BARE_JSON, &options)
             }
         }
     }
@@ -155,13 +159,13 @@ impl JinjaPrompting {
             Ok(tokens.strs()?.nth(id as usize).unwrap_or("").to_owned())
         };
         let has_tools = source.contains("tools") || source.contains("tool_call");
-        let known_tag = TOOL_TAGS.iter().find(|tag| source.contains(**tag));
         let thinks = source.contains("<think>") && source.contains("</think>");
         Ok(Self {
             template: ChatTemplate::new(source)?,
             thinking_tags: thinks
                 .then(|| ThinkingTags { open: "<think>".into(), close: "</think>".into() }),
-            tool_tag: has_tools.then(|| known_tag.copied().unwrap_or("{")),
+            format: OutputFormat::for_jinja(source),
+            has_tools,
             bos_token: token("tokenizer.ggml.bos_token_id")?,
             eos_token: token("tokenizer.ggml.eos_token_id")?,
         })

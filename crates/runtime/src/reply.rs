@@ -12,9 +12,11 @@ use std::{
 
 use camelid_api_types::{
     ApiError, Timestamp,
-    ollama::{ChatResponse, DoneReason, GenerateResponse, Message, Metrics},
+    ollama::{
+        ChatResponse, DoneReason, GenerateResponse, Logprob, Message, Metrics, TokenLogprob,
+    },
 };
-use camelid_engine::{End, EndReason, Generation, Piece, Special};
+use camelid_engine::{End, EndReason, Generation, Piece, Special, TokenId, Tokenizer};
 use camelid_template::{Event, OutputParser};
 use futures_util::{Stream, StreamExt};
 
@@ -57,6 +59,8 @@ pub(crate) trait Shape: Send + Unpin + 'static {
     fn note(&mut self, _text: &str) {}
     /// Some text, thinking or a call.
     fn event(&mut self, event: Event) -> Self::Part;
+    /// Gives a part the log-probabilities of its tokens.
+    fn set_logprobs(part: &mut Self::Part, logprobs: Vec<Logprob>);
     /// The last part.
     fn end(&mut self, end: &End, model: &Loaded) -> Self::Part;
 }
@@ -100,11 +104,37 @@ impl<S: Shape> Reply<S> {
         {
             events.extend(parser.finish());
         }
-        let parts = events.into_iter().filter(|event| !is_empty(event));
-        self.ready.extend(parts.map(|event| self.shape.event(event)));
+        events.retain(|event| !is_empty(event));
+        if events.is_empty() && !piece.logprobs.is_empty() {
+            // The parser waits for more; the tokens are told all the same.
+            events.push(Event::Content(String::new()));
+        }
+        let tokenizer = self.model.engine.tokenizer();
+        let mut logprobs = piece.logprobs.iter().map(|l| to_wire(l, tokenizer)).collect();
+        for event in events {
+            let mut part = self.shape.event(event);
+            S::set_logprobs(&mut part, std::mem::take(&mut logprobs));
+            self.ready.push_back(part);
+        }
         if let Some(end) = &piece.end {
             self.ready.push_back(self.shape.end(end, &self.model));
         }
+    }
+}
+
+fn to_wire(logprob: &camelid_engine::Logprob, tokenizer: &Tokenizer) -> Logprob {
+    let text = |token: TokenId| String::from_utf8_lossy(tokenizer.bytes(token)).into_owned();
+    let (chosen, token) = (logprob.chosen, text(logprob.chosen.token));
+    let top = logprob.top.iter().map(|top| TokenLogprob {
+        token: text(top.token),
+        logprob: top.logprob.into(),
+        bytes: tokenizer.bytes(top.token).to_vec(),
+    });
+    Logprob {
+        token,
+        logprob: chosen.logprob.into(),
+        bytes: tokenizer.bytes(chosen.token).to_vec(),
+        top_logprobs: top.collect(),
     }
 }
 
@@ -166,6 +196,10 @@ impl Shape for GenerateShape {
         part
     }
 
+    fn set_logprobs(part: &mut GenerateResponse, logprobs: Vec<Logprob>) {
+        part.logprobs = logprobs;
+    }
+
     fn end(&mut self, end: &End, model: &Loaded) -> GenerateResponse {
         let encode = |text: String| model.engine.tokenizer().encode(&text, Special::Recognise).ok();
         GenerateResponse {
@@ -213,6 +247,10 @@ impl Shape for ChatShape {
             }
         }
         self.part(message)
+    }
+
+    fn set_logprobs(part: &mut ChatResponse, logprobs: Vec<Logprob>) {
+        part.logprobs = logprobs;
     }
 
     fn end(&mut self, end: &End, _: &Loaded) -> ChatResponse {

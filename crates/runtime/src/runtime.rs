@@ -10,6 +10,7 @@ use camelid_api_types::{
         GenerateResponse, KeepAlive, ListResponse, Message, Options, Think, VersionResponse,
     },
 };
+use camelid_engine::Generation;
 use camelid_template::OutputParser;
 use futures_util::StreamExt;
 use serde_json::{Map, Value};
@@ -17,9 +18,9 @@ use serde_json::{Map, Value};
 use crate::{
     catalog::{Catalog, Entry},
     config::Config,
-    error::{from_engine, from_loading, unsupported},
+    error::{from_engine, from_loading},
     loaded::Loaded,
-    options::{self, ContextRules},
+    options::{self, Rules},
     prompting::{Conversation, Prompting},
     reply::{ChatShape, GenerateShape, Reply, Timing},
     residents::{Lease, Residents},
@@ -39,7 +40,7 @@ pub struct Runtime {
 struct Ready {
     model: Lease<Loaded>,
     options: Options,
-    rules: ContextRules,
+    rules: Rules,
     timing: Timing,
 }
 
@@ -49,6 +50,9 @@ struct Manner<'a> {
     keep_alive: Option<KeepAlive>,
     truncate: Option<bool>,
     shift: Option<bool>,
+    format: Option<&'a Format>,
+    /// How many beside each token's own, where any are asked for.
+    logprobs: Option<i64>,
 }
 
 impl Runtime {
@@ -89,10 +93,12 @@ impl Runtime {
         let keep_alive = (manner.keep_alive, self.config.keep_alive);
         let is_fit = |loaded: &Loaded| loaded.engine.n_ctx() >= n_ctx;
         let model = self.residents.acquire(&entry.name, keep_alive, is_fit, load).await?;
-        let rules = ContextRules {
+        let rules = Rules {
             n_ctx,
             truncate: manner.truncate.unwrap_or(true),
             shift: manner.shift.unwrap_or(true),
+            grammar: manner.format.map(options::grammar),
+            logprobs: manner.logprobs.map(|n| usize::try_from(n).unwrap_or(0)),
         };
         Ok(Ready { model, options, rules, timing: Timing { started, load: started.elapsed() } })
     }
@@ -111,9 +117,15 @@ impl Ready {
         Ok((prompt, parser))
     }
 
-    fn generate(&self, prompt: &str) -> Result<camelid_engine::Generation, ApiError> {
-        let options = options::to_engine(&self.options, self.rules);
-        self.model.engine.generate(prompt, options).map_err(|error| from_engine(&error))
+    /// Off tokio's threads: a long prompt's tokens and a large grammar take their time.
+    async fn generate(&self, prompt: String) -> Result<Generation, ApiError> {
+        let options = options::to_engine(&self.options, &self.rules);
+        let engine = self.model.engine.clone();
+        let begin = tokio::task::spawn_blocking(move || engine.generate(prompt, options));
+        match begin.await {
+            Ok(generation) => generation.map_err(|error| from_engine(&error)),
+            Err(panic) => Err(ApiError::internal(format!("the request failed: {panic}"))),
+        }
     }
 
     /// Whether to think: as the request says, else as the model likes.
@@ -149,13 +161,14 @@ impl Service for Runtime {
             return Ok(once(done(DoneReason::Unload)));
         }
         request.check_raw_mode()?;
-        refuse_what_is_missing(request.format.as_ref(), request.logprobs)?;
         refuse_images(!request.images.is_empty())?;
         let manner = Manner {
             options: request.options.as_ref(),
             keep_alive: request.keep_alive,
             truncate: request.truncate,
             shift: request.shift,
+            format: request.format.as_ref(),
+            logprobs: request.logprobs.then_some(request.top_logprobs),
         };
         let ready = self.ready(entry, manner).await?;
         if request.prompt.is_empty() {
@@ -165,7 +178,7 @@ impl Service for Runtime {
         if request.debug_render_only {
             return Ok(once(GenerateResponse { debug_info: Some(rendered(prompt)), ..part() }));
         }
-        let generation = ready.generate(&prompt)?;
+        let generation = ready.generate(prompt.clone()).await?;
         let context = (!request.raw).then_some(prompt);
         let shape = GenerateShape { model: request.model, timing: ready.timing, context };
         Ok(Reply::begin(generation, ready.model, shape, parser).await?.boxed())
@@ -191,13 +204,14 @@ impl Service for Runtime {
             self.residents.unload(&entry.name);
             return Ok(once(done(DoneReason::Unload)));
         }
-        refuse_what_is_missing(request.format.as_ref(), request.logprobs)?;
         refuse_images(request.messages.iter().any(|message| !message.images.is_empty()))?;
         let manner = Manner {
             options: request.options.as_ref(),
             keep_alive: request.keep_alive,
             truncate: request.truncate,
             shift: request.shift,
+            format: request.format.as_ref(),
+            logprobs: request.logprobs.then_some(request.top_logprobs),
         };
         let ready = self.ready(entry, manner).await?;
         if request.messages.is_empty() {
@@ -215,7 +229,7 @@ impl Service for Runtime {
             let debug_info = Some(rendered(prompt));
             return Ok(once(ChatResponse { debug_info, ..part(Message::default()) }));
         }
-        let generation = ready.generate(&prompt)?;
+        let generation = ready.generate(prompt).await?;
         let shape = ChatShape { model: request.model, timing: ready.timing };
         Ok(Reply::begin(generation, ready.model, shape, Some(parser)).await?.boxed())
     }
@@ -298,16 +312,6 @@ fn once<T: Send + 'static>(part: T) -> ResponseStream<T> {
 
 fn rendered(prompt: String) -> DebugInfo {
     DebugInfo { rendered_template: prompt, ..DebugInfo::default() }
-}
-
-fn refuse_what_is_missing(format: Option<&Format>, logprobs: bool) -> Result<(), ApiError> {
-    if format.is_some() {
-        return Err(unsupported("a format for the answer"));
-    }
-    if logprobs {
-        return Err(unsupported("log-probabilities"));
-    }
-    Ok(())
 }
 
 fn refuse_images(has_images: bool) -> Result<(), ApiError> {

@@ -8,6 +8,8 @@ use crate::{
     batch::{Batch, SeqId, TokenId},
     error::{Error, Result},
     generation::{End, EndReason, GenerateOptions, LongPrompt, Piece, Stats},
+    grammar::Constraint,
+    logprobs::logprob,
     runner::Runner,
     sampler::Sampler,
     stop::{Matched, StopMatcher},
@@ -31,6 +33,9 @@ pub(super) struct Sequence {
     n_ctx: usize,
     options: GenerateOptions,
     sampler: Sampler,
+    constraint: Option<Constraint>,
+    /// The logits under the constraint; kept for its memory.
+    masked: Vec<f32>,
     text: TextStream,
     stop: StopMatcher,
     /// What the next piece will hold.
@@ -45,7 +50,7 @@ impl Sequence {
     /// # Errors
     /// For a prompt that is empty or too long and options out of range.
     pub(super) fn new(id: SeqId, request: Request, n_ctx_max: usize) -> Result<Self> {
-        let Request { prompt, options, sender } = request;
+        let Request { prompt, options, constraint, sender } = request;
         let n_ctx = options.n_ctx.unwrap_or(n_ctx_max).clamp(1, n_ctx_max);
         let tokens = fit_prompt(prompt, n_ctx, &options)?;
         Ok(Self {
@@ -59,6 +64,8 @@ impl Sequence {
             text: TextStream::new(),
             stop: StopMatcher::new(options.stop.iter().cloned()),
             options,
+            constraint,
+            masked: Vec::new(),
             piece: Piece::default(),
             sender,
             started: None,
@@ -108,9 +115,9 @@ impl Sequence {
         if self.options.n_predict == Some(0) {
             return self.finish(EndReason::Length);
         }
-        let Some(token) = self.sampler.sample(logits, &self.tokens) else {
-            let pos = u32::try_from(self.n_run - 1).unwrap_or(u32::MAX);
-            return self.fail(Error::NotFinite { pos });
+        let token = match self.choose(logits, tokenizer) {
+            Ok(token) => token,
+            Err(error) => return self.fail(error),
         };
         self.tokens.push(token);
         self.n_generated += 1;
@@ -118,12 +125,30 @@ impl Sequence {
             return self.finish(EndReason::Stop);
         }
         self.piece.tokens.push(token);
+        self.piece.logprobs.extend(self.options.logprobs.map(|n| logprob(logits, token, n)));
         let mut text = String::new();
         self.text.push(tokenizer.bytes(token), &mut text);
         self.take_text(&text);
         if !self.is_done && self.options.n_predict.is_some_and(|n| self.n_generated >= n) {
             self.finish(EndReason::Length);
         }
+    }
+
+    /// The next token, among those that the grammar allows.
+    fn choose(&mut self, logits: &[f32], tokenizer: &Tokenizer) -> Result<TokenId> {
+        let pos = u32::try_from(self.n_run - 1).unwrap_or(u32::MAX);
+        let nothing = Error::NotFinite { pos };
+        let Some(constraint) = &mut self.constraint else {
+            return self.sampler.sample(logits, &self.tokens).ok_or(nothing);
+        };
+        self.masked.clear();
+        self.masked.extend_from_slice(logits);
+        constraint.mask(&mut self.masked)?;
+        let token = self.sampler.sample(&self.masked, &self.tokens).ok_or(nothing)?;
+        if !tokenizer.vocab().is_end_of_generation(token) {
+            constraint.accept(token)?;
+        }
+        Ok(token)
     }
 
     fn take_text(&mut self, text: &str) {

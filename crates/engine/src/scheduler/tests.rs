@@ -111,7 +111,8 @@ fn ask<R: Runner>(
     options: &GenerateOptions,
 ) -> Receiver<Result<Piece>> {
     let (sender, receiver) = async_channel::unbounded();
-    scheduler.admit(Request { prompt: prompt.to_vec(), options: options.clone(), sender });
+    let (prompt, options) = (prompt.to_vec(), options.clone());
+    scheduler.admit(Request { prompt, options, constraint: None, sender });
     receiver
 }
 

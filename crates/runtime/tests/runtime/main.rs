@@ -205,6 +205,28 @@ async fn a_gap_is_filled_between_prompt_and_suffix() {
 }
 
 #[tokio::test]
+async fn an_answer_follows_its_schema_and_a_schema_that_cannot_be_followed_is_refused() {
+    let mut request = generate_request("Anna is 7 years old. Respond using JSON with name, age.");
+    // The model would like to say "name" and "age".
+    let schema = json!({
+        "type": "object",
+        "properties": {"years": {"type": "integer"}, "who": {"type": "string"}},
+        "required": ["years", "who"],
+        "additionalProperties": false,
+    });
+    request.format = Some(Format::Schema(schema.as_object().unwrap().clone()));
+    request.options = options(json!({"temperature": 0}));
+    let answer = generate(request.clone()).await.unwrap();
+    let value: Value = serde_json::from_str(&answer.response).unwrap();
+    assert!(value["years"].is_i64() && value["who"].is_string(), "{value}");
+    assert_eq!(answer.done_reason, Some(DoneReason::Stop));
+    request.format = Some(Format::Schema(json!({"type": "objekt"}).as_object().unwrap().clone()));
+    let error = generate(request).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::BadRequest);
+    assert!(error.message.contains("objekt"), "{error}");
+}
+
+#[tokio::test]
 async fn thinking_is_told_from_the_answer_where_the_template_has_it() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/tiny/tiny-q8_0.gguf");
     // As the model's README says how to make a variant that thinks.
@@ -329,11 +351,6 @@ async fn what_is_wrong_with_a_request_is_told_in_the_words_clients_know() {
             with(|r| r.options = options(json!({"num_ctx": "big"}))),
             ErrorKind::BadRequest,
             "option \"num_ctx\" must be of type integer",
-        ),
-        (
-            with(|r| r.format = Some(Format::Json)),
-            ErrorKind::Unsupported,
-            "a format for the answer is not supported by this version",
         ),
     ];
     for (request, kind, message) in cases {

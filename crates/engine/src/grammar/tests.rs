@@ -1,0 +1,125 @@
+use camelid_gguf::GgufFile;
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::sampler::{Sampler, SamplerOptions};
+
+fn tokenizer() -> Tokenizer {
+    let file = GgufFile::from_static(camelid_model_tiny::GGUF).unwrap();
+    Tokenizer::from_metadata(file.metadata()).unwrap()
+}
+
+/// What comes out when tokens are drawn at random under a grammar; `None` if it does not end
+/// within `n` tokens.
+fn random_text(grammar: &Grammar, seed: u64, n: usize) -> Option<String> {
+    let tokenizer = tokenizer();
+    let mut constraint = GrammarCompiler::default().compile(grammar, &tokenizer).unwrap();
+    let options = SamplerOptions { temperature: 1.0, seed, ..Default::default() };
+    let mut sampler = Sampler::new(options).unwrap();
+    let mut tokens = Vec::new();
+    for _ in 0..n {
+        // Ends are likelier than others, so that strings come to one.
+        let mut logits = vec![0.0f32; tokenizer.vocab().len()];
+        for (id, text, _) in tokenizer.vocab().iter() {
+            if text.contains('"') || text.contains('}') || text.contains(']') {
+                logits[id as usize] = 6.0;
+            }
+        }
+        constraint.mask(&mut logits).unwrap();
+        let token = sampler.sample(&logits, &[]).expect("some token is always allowed");
+        if tokenizer.vocab().is_end_of_generation(token) {
+            return Some(tokenizer.decode(&tokens));
+        }
+        constraint.accept(token).unwrap();
+        tokens.push(token);
+    }
+    None
+}
+
+#[test]
+fn a_choice_is_one_of_the_choices() {
+    let choices = ["yes", "no", "may\"be"].map(str::to_owned).to_vec();
+    for seed in 0..10 {
+        let text = random_text(&Grammar::Choice(choices.clone()), seed, 20).unwrap();
+        assert!(choices.contains(&text), "{text:?}");
+    }
+    let none = GrammarCompiler::default().compile(&Grammar::Choice(vec![]), &tokenizer());
+    assert!(matches!(none, Err(GrammarError::NoChoice)));
+}
+
+#[test]
+fn a_regular_expression_holds_from_beginning_to_end() {
+    for seed in 0..10 {
+        let text = random_text(&Grammar::Regex("[0-9]{2}-[a-c]".to_owned()), seed, 20).unwrap();
+        let (digits, letter) = text.split_once('-').unwrap();
+        assert!(digits.len() == 2 && digits.bytes().all(|b| b.is_ascii_digit()), "{text:?}");
+        assert!(["a", "b", "c"].contains(&letter), "{text:?}");
+    }
+}
+
+#[test]
+fn a_lark_grammar_is_followed() {
+    let grammar = Grammar::Lark("start: \"a\" (\"b\" | \"c\") \"d\"".to_owned());
+    let text = random_text(&grammar, 1, 20).unwrap();
+    assert!(["abd", "acd"].contains(&text.as_str()), "{text:?}");
+}
+
+#[test]
+fn what_cannot_be_honoured_is_refused_before_anything_runs() {
+    let compiler = GrammarCompiler::default();
+    for (grammar, want) in [
+        (Grammar::Regex("(".to_owned()), "regex"),
+        (Grammar::Lark("no rule here".to_owned()), ""),
+        (Grammar::JsonSchema(json!({"type": "objekt"})), "objekt"),
+        (Grammar::JsonSchema(json!({"not": {"type": "string"}})), "not"),
+        (Grammar::JsonSchema(json!({"$ref": "#/definitions/none"})), "none"),
+    ] {
+        match compiler.compile(&grammar, &tokenizer()) {
+            Err(GrammarError::Refused { reason }) => {
+                assert!(reason.contains(want) && !reason.contains('\n'), "{grammar:?}: {reason}");
+            }
+            other => panic!("{grammar:?}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn blanks_between_json_tokens_come_to_an_end() {
+    let mut constraint = GrammarCompiler::default().compile(&Grammar::Json, &tokenizer()).unwrap();
+    let tokenizer = tokenizer();
+    let blank = tokenizer.encode(" ", crate::Special::AsText).unwrap()[0];
+    let open = tokenizer.encode("{", crate::Special::AsText).unwrap()[0];
+    constraint.accept(open).unwrap();
+    let n_blanks = (0..100).take_while(|_| {
+        let mut logits = vec![0.0; tokenizer.vocab().len()];
+        constraint.mask(&mut logits).unwrap();
+        logits[blank as usize] == 0.0 && constraint.accept(blank).is_ok()
+    });
+    assert!(n_blanks.count() <= 40);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Whatever the model would like to say, what it says is JSON of that shape.
+    #[test]
+    fn json_of_a_schema_parses_and_fits(seed: u64) {
+        let schema = json!({
+            "type": "object",
+            "properties": {
+                "name": {"type": "string", "maxLength": 8},
+                "age": {"type": "integer", "minimum": 0, "maximum": 150},
+                "tags": {"type": "array", "items": {"enum": ["a", "b"]}, "maxItems": 3},
+            },
+            "required": ["name", "age"],
+            "additionalProperties": false,
+        });
+        let text = random_text(&Grammar::JsonSchema(schema), seed, 600);
+        if let Some(text) = text {
+            let value: Value = serde_json::from_str(&text).unwrap();
+            prop_assert!(value["name"].as_str().unwrap().chars().count() <= 8);
+            prop_assert!((0..=150).contains(&value["age"].as_i64().unwrap()));
+        }
+    }
+}
