@@ -138,11 +138,9 @@ impl<D: Device> Decoder<D> {
 
     /// Slots for a batch's tokens, in batch order.
     fn place(&mut self, batch: &Batch) -> Result<Placement> {
-        let runs: Vec<_> = runs(batch).collect();
-        let needed = runs.iter().map(|(seq, run)| self.pages.pages_needed(*seq, run.len())).sum();
-        self.pages.require_free(needed)?;
+        self.check_room(batch)?;
         let mut all = Placement::default();
-        for (seq, run) in runs {
+        for (seq, run) in runs(batch) {
             let placement = self.pages.append(seq, run.len())?;
             all.slots.extend(placement.slots);
             all.copies.extend(placement.copies);
@@ -209,6 +207,11 @@ impl<D: Device> Runner for Decoder<D> {
         let Self { device, scratch, spec, .. } = self;
         let data = device.read(&scratch.logits, &mut scratch.logits_copy);
         Ok(Logits::new(data, spec.n_vocab))
+    }
+
+    fn check_room(&self, batch: &Batch) -> Result<()> {
+        let needed = runs(batch).map(|(seq, run)| self.pages.pages_needed(seq, run.len())).sum();
+        self.pages.require_free(needed)
     }
 
     fn n_cached(&self, seq: SeqId) -> u32 {

@@ -83,8 +83,10 @@ pub enum EndReason {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Tokens of the prompt, as run.
+    /// Tokens of the prompt that was run.
     pub n_prompt: usize,
+    /// How many of those had been computed for an earlier request.
+    pub n_prompt_cached: usize,
     /// Tokens generated, the one that ended the generation included.
     pub n_generated: usize,
     /// From the request's first batch until the prompt was read.

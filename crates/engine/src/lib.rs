@@ -37,6 +37,7 @@ mod logprobs;
 mod model;
 mod page_table;
 mod pre_tokenizer;
+mod prefix_cache;
 mod runner;
 mod sampler;
 mod scheduler;

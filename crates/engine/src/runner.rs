@@ -22,6 +22,12 @@ pub trait Runner: Send {
     /// the cache is full; the cache is then as it was before.
     fn forward(&mut self, batch: &Batch) -> Result<Logits<'_>>;
 
+    /// Whether the cache has room for a batch's keys and values.
+    ///
+    /// # Errors
+    /// [`Error::CacheFull`](crate::Error::CacheFull) where [`forward`](Self::forward) would say so.
+    fn check_room(&self, batch: &Batch) -> Result<()>;
+
     /// Number of cached tokens of a sequence; 0 for one never seen.
     fn n_cached(&self, seq: SeqId) -> u32;
 

@@ -2,7 +2,8 @@
 //!
 //! One step is one forward pass: a token for each sequence that generates, and as much of the
 //! waiting prompts as the batch has room for, oldest request first. Requests join and leave
-//! between steps. A request whose receiver is gone leaves at the next step.
+//! between steps. A request whose receiver is gone leaves at the next step. Sequences that have
+//! ended stay cached for requests that begin like them, as long as there is room.
 
 mod sequence;
 
@@ -15,6 +16,7 @@ use crate::{
     error::{Error, Result},
     generation::{GenerateOptions, Piece},
     grammar::Constraint,
+    prefix_cache::PrefixCache,
     runner::Runner,
     tokenizer::Tokenizer,
 };
@@ -46,13 +48,15 @@ pub(crate) struct Scheduler<R> {
     tokenizer: Tokenizer,
     limits: Limits,
     active: Vec<Sequence>,
+    ended: PrefixCache,
     next_id: u32,
     batch: Batch,
 }
 
 impl<R: Runner> Scheduler<R> {
     pub(crate) fn new(runner: R, tokenizer: Tokenizer, limits: Limits) -> Self {
-        Self { runner, tokenizer, limits, active: Vec::new(), next_id: 0, batch: Batch::new() }
+        let (active, ended, batch) = (Vec::new(), PrefixCache::default(), Batch::new());
+        Self { runner, tokenizer, limits, active, ended, next_id: 0, batch }
     }
 
     /// Whether another request may be admitted.
@@ -70,11 +74,23 @@ impl<R: Runner> Scheduler<R> {
         let sender = request.sender.clone();
         let id = SeqId(self.next_id);
         match Sequence::new(id, request, self.limits.n_ctx) {
-            Ok(sequence) => {
+            Ok(mut sequence) => {
                 self.next_id = self.next_id.wrapping_add(1);
+                self.reuse(&mut sequence);
                 self.active.push(sequence);
             }
             Err(error) => drop(sender.try_send(Err(error))),
+        }
+    }
+
+    /// Takes over what an earlier or a running sequence has computed already.
+    fn reuse(&mut self, sequence: &mut Sequence) {
+        let wanted = sequence.reusable();
+        let running = self.active.iter().map(|other| (other.id(), other.shared_with(wanted)));
+        let best = running.chain(self.ended.find(wanted)).max_by_key(|(_, n)| *n);
+        if let Some((from, n)) = best.filter(|(_, n)| *n > 0) {
+            self.runner.copy(from, sequence.id(), n as u32);
+            sequence.set_reused(n);
         }
     }
 
@@ -91,16 +107,32 @@ impl<R: Runner> Scheduler<R> {
         self.release(|sequence| sequence.is_done());
     }
 
-    /// Lets go of the sequences that `is_over` picks.
+    /// Lets go of the sequences that `is_over` picks, and keeps what they computed.
     fn release(&mut self, is_over: impl Fn(&Sequence) -> bool) {
-        let runner = &mut self.runner;
-        self.active.retain(|sequence| {
-            let over = is_over(sequence);
-            if over {
-                runner.truncate(sequence.id(), 0);
+        for sequence in self.active.extract_if(.., |sequence| is_over(sequence)) {
+            let n_cached = self.runner.n_cached(sequence.id()) as usize;
+            let (id, tokens) = sequence.into_cached(n_cached);
+            for unneeded in self.ended.insert(id, tokens) {
+                self.runner.truncate(unneeded, 0);
             }
-            !over
-        });
+        }
+    }
+
+    /// Does something that needs room in the cache, letting go of ended sequences until it fits.
+    fn with_room<T>(
+        runner: &mut R,
+        ended: &mut PrefixCache,
+        mut act: impl FnMut(&mut R) -> Result<T>,
+    ) -> Result<T> {
+        loop {
+            let result = act(runner);
+            let oldest = match &result {
+                Err(Error::CacheFull { .. }) => ended.evict(),
+                _ => None,
+            };
+            let Some(oldest) = oldest else { return result };
+            runner.truncate(oldest, 0);
+        }
     }
 
     fn fill_batch(&mut self) {
@@ -115,7 +147,8 @@ impl<R: Runner> Scheduler<R> {
     }
 
     fn run_batch(&mut self) -> Result<()> {
-        let Self { runner, tokenizer, active, batch, .. } = self;
+        let Self { runner, tokenizer, active, ended, batch, .. } = self;
+        Self::with_room(runner, ended, |runner| runner.check_room(batch))?;
         let logits = runner.forward(batch)?;
         let wanted = batch.tokens().iter().filter(|t| t.want_logits);
         for (token, row) in wanted.zip(logits.rows()) {
@@ -123,7 +156,12 @@ impl<R: Runner> Scheduler<R> {
             sequence.expect("a batch is made of active sequences").take_logits(row, tokenizer);
         }
         for sequence in active.iter_mut().filter(|s| !s.is_done()) {
-            sequence.make_room(runner);
+            let Some(dropped) = sequence.overflow() else { continue };
+            let positions = dropped.start as u32..dropped.end as u32;
+            match Self::with_room(runner, ended, |r| r.shift(sequence.id(), positions.clone())) {
+                Ok(()) => sequence.drop_tokens(dropped),
+                Err(error) => sequence.fail(error),
+            }
         }
         Ok(())
     }

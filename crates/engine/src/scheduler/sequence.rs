@@ -1,6 +1,6 @@
 //! One request at work: its tokens, what of them has been run, and the text they make.
 
-use std::time::Instant;
+use std::{ops::Range, time::Instant};
 
 use async_channel::Sender;
 
@@ -10,7 +10,7 @@ use crate::{
     generation::{End, EndReason, GenerateOptions, LongPrompt, Piece, Stats},
     grammar::Constraint,
     logprobs::logprob,
-    runner::Runner,
+    prefix_cache::common_prefix,
     sampler::Sampler,
     stop::{Matched, StopMatcher},
     text_stream::TextStream,
@@ -29,6 +29,8 @@ pub(super) struct Sequence {
     /// How many of `tokens` have been put into a batch.
     n_run: usize,
     n_prompt: usize,
+    n_prompt_cached: usize,
+    is_shifted: bool,
     n_generated: usize,
     n_ctx: usize,
     options: GenerateOptions,
@@ -58,6 +60,8 @@ impl Sequence {
             n_run: 0,
             n_prompt: tokens.len(),
             tokens,
+            n_prompt_cached: 0,
+            is_shifted: false,
             n_generated: 0,
             n_ctx,
             sampler: Sampler::new(options.sampler.clone())?,
@@ -166,24 +170,48 @@ impl Sequence {
         }
     }
 
-    /// Drops the older half of what need not be kept once no further token fits, or ends.
-    pub(super) fn make_room(&mut self, runner: &mut impl Runner) {
+    /// Which tokens to drop, once no further one fits: the older half of what need not be kept.
+    /// Ends where the request wants no shift.
+    pub(super) fn overflow(&mut self) -> Option<Range<usize>> {
         if self.tokens.len() <= self.n_ctx {
-            return;
+            return None;
+        }
+        if !self.options.shift {
+            self.finish(EndReason::Length);
+            return None;
         }
         let n_keep = self.options.n_keep.min(self.n_ctx - 1);
-        let n_drop = ((self.n_ctx - n_keep) / 2).max(1);
-        if !self.options.shift {
-            return self.finish(EndReason::Length);
-        }
-        let dropped = n_keep..n_keep + n_drop;
-        match runner.shift(self.id, dropped.start as u32..dropped.end as u32) {
-            Ok(()) => {
-                self.tokens.drain(dropped);
-                self.n_run -= n_drop;
-            }
-            Err(error) => self.fail(error),
-        }
+        Some(n_keep..n_keep + ((self.n_ctx - n_keep) / 2).max(1))
+    }
+
+    /// Notes that the runner has dropped these tokens.
+    pub(super) fn drop_tokens(&mut self, dropped: Range<usize>) {
+        self.n_run -= dropped.len();
+        self.tokens.drain(dropped);
+        self.is_shifted = true;
+    }
+
+    /// The tokens that need not be run if somebody has run them: the last one's logits are needed.
+    pub(super) fn reusable(&self) -> &[TokenId] {
+        &self.tokens[..self.tokens.len() - 1]
+    }
+
+    /// How many of these tokens this sequence begins with and has run.
+    pub(super) fn shared_with(&self, tokens: &[TokenId]) -> usize {
+        if self.is_shifted { 0 } else { common_prefix(&self.tokens[..self.n_run], tokens) }
+    }
+
+    /// Notes that the cache holds the first `n` tokens already.
+    pub(super) fn set_reused(&mut self, n: usize) {
+        self.n_run = n;
+        self.n_prompt_cached = n;
+    }
+
+    /// What the cache holds of an ended sequence, of which `n_cached` tokens are there; nothing
+    /// where a shift has left keys that remember what was dropped.
+    pub(super) fn into_cached(mut self, n_cached: usize) -> (SeqId, Vec<TokenId>) {
+        self.tokens.truncate(if self.is_shifted { 0 } else { self.n_run.min(n_cached) });
+        (self.id, self.tokens)
     }
 
     /// Ends with all text that was held back.
@@ -224,6 +252,7 @@ impl Sequence {
         let prompt_done = self.prompt_done.unwrap_or(now);
         Stats {
             n_prompt: self.n_prompt,
+            n_prompt_cached: self.n_prompt_cached,
             n_generated: self.n_generated,
             prompt_duration: prompt_done - started,
             generate_duration: now - prompt_done,
