@@ -9,8 +9,7 @@
 //! - [`ollama`]: requests and answers of Ollama's own API, which are also the native types.
 //! - [`ApiError`]: why an operation failed, as far as a caller may act on it.
 //! - [`json`]: the decoder and the encoder, which follow Go's rules as clients expect them.
-//! - [`ModelName`], [`ModelReference`], [`HostAddress`], [`duration`]: the small languages of names,
-//!   addresses and durations.
+//! - [`HostAddress`], [`duration`]: the small languages of addresses and durations.
 //!
 //! ```
 //! use camelid_api_types::{json, ollama::ChatRequest};
@@ -25,8 +24,6 @@ pub mod duration;
 mod error;
 mod host_address;
 pub mod json;
-mod model_name;
-mod model_reference;
 pub mod ollama;
 mod service;
 mod text_enum;
@@ -34,8 +31,6 @@ mod timestamp;
 
 pub use error::{ApiError, ErrorKind};
 pub use host_address::{HostAddress, PortWarning, Scheme};
-pub use model_name::{InvalidModelName, ModelName};
-pub use model_reference::{InvalidModelReference, ModelReference, ModelSource};
 pub use service::{ResponseStream, Service};
 pub use timestamp::{InvalidTimestamp, Timestamp};
 

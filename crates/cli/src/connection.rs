@@ -3,9 +3,12 @@
 use std::{path::Path, sync::Arc};
 
 use anyhow::{Context, Result, bail};
-use camelid_api_types::{ErrorKind, ModelName, Service};
+use camelid_api_types::{ErrorKind, Service};
 use camelid_client::Client;
-use camelid_runtime::{Catalog, Config, Runtime};
+use camelid_runtime::{
+    Catalog, Config, Runtime,
+    registry::{ModelName, Store, default_root},
+};
 
 use crate::environment::Environment;
 
@@ -14,7 +17,7 @@ pub(crate) async fn server_or_own(environment: &Environment) -> Result<Arc<dyn S
     match server(environment).await? {
         Some(client) => Ok(Arc::new(client)),
         None => {
-            let runtime = Runtime::new(Catalog::bundled(), runtime_config(environment));
+            let runtime = Runtime::new(catalog(environment)?, runtime_config(environment));
             Ok(Arc::new(runtime))
         }
     }
@@ -47,6 +50,21 @@ pub(crate) fn own_file(
     let text = name.to_string();
     catalog.add_file(name, path, None).with_context(|| path.display().to_string())?;
     Ok((Arc::new(Runtime::new(catalog, runtime_config(environment))), text))
+}
+
+/// What is bundled with the program, and the user's store where there is one.
+pub(crate) fn catalog(environment: &Environment) -> Result<Catalog> {
+    let catalog = Catalog::bundled();
+    let root = match (&environment.models, &environment.home) {
+        (None, None) => return Ok(catalog),
+        (models, home) => default_root(models.as_deref(), home.as_deref().unwrap_or(Path::new(""))),
+    };
+    // A store is made by the first thing that is put into it, not by looking.
+    if !root.is_dir() {
+        return Ok(catalog);
+    }
+    let store = Store::open(&root).with_context(|| format!("the store {}", root.display()))?;
+    Ok(catalog.with_store(store))
 }
 
 /// The runtime's settings as the environment has them.

@@ -2,7 +2,7 @@
 //!
 //! Values are trimmed of blanks and of the quotes that some shells and service files leave.
 
-use std::num::NonZeroUsize;
+use std::{ffi::OsString, num::NonZeroUsize, path::PathBuf};
 
 use camelid_api_types::{HostAddress, ollama::KeepAlive};
 
@@ -21,6 +21,10 @@ pub(crate) struct Environment {
     pub(crate) keep_alive: Option<KeepAlive>,
     /// `OLLAMA_ORIGINS`: further web pages that may call the server.
     pub(crate) origins: String,
+    /// `OLLAMA_MODELS`: the store's folder.
+    pub(crate) models: Option<OsString>,
+    /// The user's home folder.
+    pub(crate) home: Option<PathBuf>,
     /// `OLLAMA_DEBUG`: how much to log.
     pub(crate) debug: u8,
     /// What could not be read and is as if it were not there.
@@ -31,7 +35,10 @@ impl Environment {
     /// Reads the process's environment.
     pub(crate) fn read() -> Self {
         #[expect(clippy::disallowed_methods, reason = "this module is where it is allowed")]
-        Self::from_lookup(|name| std::env::var(name).ok())
+        let environment = Self::from_lookup(|name| std::env::var(name).ok());
+        // A path need not be text.
+        let models = std::env::var_os("OLLAMA_MODELS").filter(|path| !path.is_empty());
+        Self { models, home: std::env::home_dir(), ..environment }
     }
 
     fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Self {
@@ -63,6 +70,8 @@ impl Environment {
             n_waiting,
             keep_alive: value("OLLAMA_KEEP_ALIVE").parse().ok(),
             origins: value("OLLAMA_ORIGINS"),
+            models: None,
+            home: None,
             debug: debug_level(&value("OLLAMA_DEBUG")),
             warnings,
         }

@@ -1,26 +1,23 @@
 //! The models at hand, by name.
 //!
-//! An entry is a GGUF file and what a Modelfile says about it. The bundled model is one; a program
-//! adds its own files under names it chooses.
+//! A store on disk, the files a program adds under names of its own, and what is bundled with the
+//! program. Where a name is in several, a file comes before the store and the store before what is
+//! bundled.
 
 use std::{
     path::PathBuf,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, PoisonError},
     time::SystemTime,
 };
 
-use camelid_api_types::{
-    ModelName, Timestamp,
-    ollama::{Message, ModelSummary, Options},
-};
+use camelid_api_types::ollama::OptionError;
 use camelid_gguf::GgufFile;
-use camelid_modelfile::{Modelfile, ParameterError, ParameterValue, ParseError};
-use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
+use camelid_modelfile::{ParameterError, ParseError};
+use camelid_registry::{ModelName, Store, StoreError};
 
-use crate::{prompting::TemplateError, summary};
+use crate::entry::{Entry, Source};
 
-/// Why a model cannot be added to a [`Catalog`].
+/// Why a model cannot be found or added.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CatalogError {
@@ -33,68 +30,31 @@ pub enum CatalogError {
     /// A parameter of the Modelfile has a value it cannot take.
     #[error(transparent)]
     Parameter(#[from] ParameterError),
-    /// A parameter of the Modelfile is not an option.
+    /// A parameter of the model is not an option.
     #[error("{0}")]
-    Option(#[from] camelid_api_types::ollama::OptionError),
-}
-
-/// Where a model's bytes are.
-#[derive(Debug, Clone)]
-enum Source {
-    File(PathBuf),
-    #[cfg_attr(not(feature = "bundled-tiny"), expect(dead_code, reason = "nothing is bundled"))]
-    Static(&'static [u8]),
-}
-
-/// One model: its weights and what its Modelfile says.
-#[derive(Debug)]
-pub(crate) struct Entry {
-    pub(crate) name: ModelName,
-    pub(crate) parameters: Options,
-    pub(crate) system: Option<String>,
-    /// The Modelfile's prompt template.
-    pub(crate) template: Option<String>,
-    /// What was said before every conversation.
-    pub(crate) messages: Vec<Message>,
-    source: Source,
-    modified_at: SystemTime,
-    summary: OnceLock<ModelSummary>,
-}
-
-impl Entry {
-    /// The model's file, opened anew.
-    pub(crate) fn open(&self) -> Result<GgufFile, camelid_gguf::Error> {
-        match &self.source {
-            Source::File(path) => GgufFile::open(path),
-            Source::Static(bytes) => GgufFile::from_static(bytes),
-        }
-    }
-
-    /// What a list says of the model.
-    pub(crate) fn summary(&self) -> Result<ModelSummary, TemplateError> {
-        if let Some(summary) = self.summary.get() {
-            return Ok(summary.clone());
-        }
-        let file = self.open()?;
-        let name = self.name.to_string();
-        let summary = ModelSummary {
-            model: name.clone(),
-            name,
-            modified_at: Timestamp::from(self.modified_at),
-            size: file.n_bytes(),
-            digest: identity(&file),
-            details: summary::details(&file)?,
-            capabilities: summary::capabilities(&file, self.template.as_deref())?,
-            ..ModelSummary::default()
-        };
-        Ok(self.summary.get_or_init(|| summary).clone())
-    }
+    Option(#[from] OptionError),
+    /// The store cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A part of a model in the store is not the JSON it should be.
+    #[error("a part of the model is damaged: {0}")]
+    Json(#[from] serde_json::Error),
+    /// A model in the store has no weights that could be run here.
+    #[error("model `{name}` has no GGUF weights in the store")]
+    NoWeights {
+        /// The model.
+        name: String,
+    },
 }
 
 /// The models a [`Runtime`](crate::Runtime) knows.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Catalog {
-    entries: Vec<Arc<Entry>>,
+    files: Vec<Arc<Entry>>,
+    bundled: Vec<Arc<Entry>>,
+    store: Option<Store>,
+    /// The store's models as read before; each is good for as long as its manifest stays.
+    read: Mutex<Vec<Arc<Entry>>>,
 }
 
 impl Catalog {
@@ -117,15 +77,21 @@ impl Catalog {
             let arrived =
                 std::env::current_exe().and_then(|program| program.metadata()?.modified());
             let arrived = arrived.unwrap_or(SystemTime::UNIX_EPOCH);
-            catalog
-                .add(name, source, Some(camelid_model_tiny::MODELFILE), arrived)
-                .expect("because the bundled Modelfile is tested");
+            let entry = Entry::new(name, source, Some(camelid_model_tiny::MODELFILE), arrived);
+            let entry = entry.expect("because the bundled Modelfile is tested");
+            catalog.bundled.push(Arc::new(entry));
         }
         catalog
     }
 
+    /// The same models and those of a store, which is looked at anew for every request.
+    #[must_use]
+    pub fn with_store(self, store: Store) -> Self {
+        Self { store: Some(store), ..self }
+    }
+
     /// Adds a GGUF file under a name, with the text of a Modelfile if there is one. What the
-    /// Modelfile's `FROM` names is not looked at. A model of that name is replaced.
+    /// Modelfile's `FROM` names is not looked at. A file of that name is replaced.
     ///
     /// # Errors
     /// When the file is no GGUF file or the Modelfile is wrong.
@@ -140,84 +106,80 @@ impl Catalog {
         GgufFile::open(&path)?.require_architecture()?;
         let modified_at = std::fs::metadata(&path).and_then(|file| file.modified());
         let modified_at = modified_at.unwrap_or(SystemTime::UNIX_EPOCH);
-        self.add(name, Source::File(path), modelfile, modified_at)
-    }
-
-    fn add(
-        &mut self,
-        name: ModelName,
-        source: Source,
-        modelfile: Option<&str>,
-        modified_at: SystemTime,
-    ) -> Result<(), CatalogError> {
-        let modelfile = modelfile.map(Modelfile::parse).transpose()?;
-        let parameters = modelfile.as_ref().map_or(Ok(Options::default()), parameters)?;
-        let text = |text: Option<&str>| text.map(str::to_owned);
-        self.entries.retain(|entry| !entry.name.eq_ignore_case(&name));
-        self.entries.push(Arc::new(Entry {
-            name,
-            parameters,
-            system: text(modelfile.as_ref().and_then(|file| file.system())),
-            template: text(modelfile.as_ref().and_then(|file| file.template())),
-            messages: modelfile.as_ref().map(messages).unwrap_or_default(),
-            source,
-            modified_at,
-            summary: OnceLock::new(),
-        }));
+        let entry = Entry::new(name, Source::File(path), modelfile, modified_at)?;
+        self.files.retain(|other| !other.name.eq_ignore_case(&entry.name));
+        self.files.push(Arc::new(entry));
         Ok(())
     }
 
     /// The model of that name, whatever the case of its letters.
-    pub(crate) fn find(&self, name: &ModelName) -> Option<&Arc<Entry>> {
-        self.entries.iter().find(|entry| entry.name.eq_ignore_case(name))
+    ///
+    /// # Errors
+    /// When the store has it and it cannot be read.
+    pub(crate) fn find(&self, name: &ModelName) -> Result<Option<Arc<Entry>>, CatalogError> {
+        if let Some(entry) = find_in(&self.files, name) {
+            return Ok(Some(entry));
+        }
+        if let Some(store) = &self.store
+            && let Some(model) = store.find(name)?
+        {
+            return self.entry(store, model).map(Some);
+        }
+        Ok(find_in(&self.bundled, name))
     }
 
-    /// All models, newest first.
-    pub(crate) fn newest_first(&self) -> Vec<&Arc<Entry>> {
-        let mut entries: Vec<_> = self.entries.iter().collect();
-        entries.sort_by_key(|entry| std::cmp::Reverse(entry.modified_at));
-        entries
+    /// All models, newest first. A model that cannot be read must not hide the others: it is left
+    /// out, and said so in the log.
+    ///
+    /// # Errors
+    /// When the store's folders cannot be read.
+    pub(crate) fn newest_first(&self) -> Result<Vec<Arc<Entry>>, CatalogError> {
+        let mut entries = self.files.clone();
+        let mut add = |entry: Arc<Entry>| {
+            if find_in(&entries, &entry.name).is_none() {
+                entries.push(entry);
+            }
+        };
+        if let Some(store) = &self.store {
+            let listing = store.list()?;
+            for broken in listing.broken {
+                tracing::warn!(error = %broken.error, "a manifest cannot be read");
+            }
+            for model in listing.models {
+                let name = model.name.to_string();
+                match self.entry(store, model) {
+                    Ok(entry) => add(entry),
+                    Err(error) => tracing::warn!(name, %error, "left out of the list"),
+                }
+            }
+        }
+        self.bundled.iter().cloned().for_each(add);
+        entries.sort_by_key(|entry| std::cmp::Reverse(entry.modified_at()));
+        Ok(entries)
+    }
+
+    /// A model of the store, read anew only if its manifest is another than before.
+    fn entry(
+        &self,
+        store: &Store,
+        model: camelid_registry::Model,
+    ) -> Result<Arc<Entry>, CatalogError> {
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_same = |entry: &&Arc<Entry>| {
+            entry.name == model.name && entry.digest() == Some(&*model.digest.hex())
+        };
+        if let Some(entry) = read.iter().find(is_same) {
+            return Ok(Arc::clone(entry));
+        }
+        let entry = Arc::new(Entry::of_store(store, model)?);
+        read.retain(|other| other.name != entry.name);
+        read.push(Arc::clone(&entry));
+        Ok(entry)
     }
 }
 
-fn messages(modelfile: &Modelfile) -> Vec<Message> {
-    modelfile.messages().map(|m| Message::new(m.role.to_string(), m.content)).collect()
-}
-
-/// A Modelfile's parameters as options.
-fn parameters(modelfile: &Modelfile) -> Result<Options, CatalogError> {
-    let parameters = modelfile.parameters()?;
-    let map: Map<String, Value> =
-        parameters.iter().map(|(name, value)| (name.to_owned(), to_json(value))).collect();
-    let (options, unknown) = Options::from_map(&map)?;
-    for name in unknown {
-        tracing::warn!(parameter = name, "this parameter of the Modelfile is not known");
-    }
-    Ok(options)
-}
-
-fn to_json(value: &ParameterValue) -> Value {
-    match value {
-        ParameterValue::Int(n) => (*n).into(),
-        ParameterValue::Float(x) => (*x).into(),
-        ParameterValue::Bool(b) => (*b).into(),
-        ParameterValue::StringList(texts) => texts.clone().into(),
-        ParameterValue::Unknown(text) => text.clone().into(),
-    }
-}
-
-/// What tells one model from another: SHA-256 over the shape and place of every tensor and the
-/// first bytes of each, which no two models share. Reads a few kilobytes, not the file.
-fn identity(file: &GgufFile) -> String {
-    /// Bytes of each tensor that count.
-    const N_BYTES: usize = 64;
-    let mut hasher = Sha256::new();
-    for info in file.tensors() {
-        let data = file.tensor_data(info);
-        hasher.update(format!("{} {:?} {}\n", info.name(), info.dims(), info.ty().name()));
-        hasher.update(&data[..data.len().min(N_BYTES)]);
-    }
-    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+fn find_in(entries: &[Arc<Entry>], name: &ModelName) -> Option<Arc<Entry>> {
+    entries.iter().find(|entry| entry.name.eq_ignore_case(name)).cloned()
 }
 
 #[cfg(test)]
@@ -228,10 +190,10 @@ mod tests {
     #[test]
     fn the_bundled_model_is_listed_with_what_its_files_say() {
         let catalog = Catalog::bundled();
-        let tiny = catalog.find(&"TINY:latest".parse().unwrap()).unwrap();
-        assert_eq!(tiny.parameters.temperature, Some(0.3));
+        let tiny = catalog.find(&"TINY:latest".parse().unwrap()).unwrap().unwrap();
+        assert_eq!(tiny.manners.parameters.temperature, Some(0.3));
         let stops = ["<|im_end|>", "<|endoftext|>"].map(str::to_owned);
-        assert_eq!(tiny.parameters.stop.as_deref(), Some(&stops[..]));
+        assert_eq!(tiny.manners.parameters.stop.as_deref(), Some(&stops[..]));
         let summary = tiny.summary().unwrap();
         assert_eq!(summary.name, "tiny:latest");
         assert_eq!(summary.size, 5_827_936);

@@ -15,9 +15,8 @@ pub(crate) fn from_engine(error: &Error) -> ApiError {
         Error::QueueFull { .. } => ApiError::busy(),
         Error::Grammar(GrammarError::Refused { .. } | GrammarError::NoChoice)
         | Error::EmptyPrompt
-        | Error::Option { .. } | Error::TokenOutOfRange { .. } => {
-            ApiError::bad_request(with_causes(error))
-        }
+        | Error::Option { .. }
+        | Error::TokenOutOfRange { .. } => ApiError::bad_request(with_causes(error)),
         _ => ApiError::internal(with_causes(error)),
     }
 }

@@ -30,8 +30,10 @@
 
 mod catalog;
 mod config;
+mod entry;
 mod error;
 mod loaded;
+mod model_reference;
 mod options;
 mod prompting;
 mod reply;
@@ -40,6 +42,7 @@ mod runtime;
 mod summary;
 mod tool_call_id;
 
+pub use camelid_registry as registry;
 pub use catalog::{Catalog, CatalogError};
 pub use config::Config;
 pub use runtime::Runtime;

@@ -10,8 +10,8 @@ use camelid_api_types::{
 };
 use camelid_gguf::{Array, Metadata};
 use camelid_template::{
-    Capabilities, ChatInputs, ChatTemplate, JinjaError, OutputFormat, OutputParser, ParserOptions, PromptInputs,
-    PromptTemplate, ThinkingTags, go::ParseError,
+    Capabilities, ChatInputs, ChatTemplate, JinjaError, OutputFormat, OutputParser, ParserOptions,
+    PromptInputs, PromptTemplate, ThinkingTags, go::ParseError,
 };
 
 /// What a model without any template is prompted by.
@@ -136,7 +136,8 @@ impl Prompting {
     /// A parser for the reply to a prompt that was rendered from `conversation`.
     pub(crate) fn parser(&self, prompt: &str, conversation: Conversation<'_>) -> OutputParser {
         let Conversation { messages, tools, think } = conversation;
-        let options = ParserOptions { tools, think, prompt: Some(prompt), last_message: messages.last() };
+        let options =
+            ParserOptions { tools, think, prompt: Some(prompt), last_message: messages.last() };
         match self {
             Self::Go(template) => OutputParser::for_template(template, &options),
             Self::Jinja(jinja) => {

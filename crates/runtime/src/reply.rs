@@ -12,9 +12,7 @@ use std::{
 
 use camelid_api_types::{
     ApiError, Timestamp,
-    ollama::{
-        ChatResponse, DoneReason, GenerateResponse, Logprob, Message, Metrics, TokenLogprob,
-    },
+    ollama::{ChatResponse, DoneReason, GenerateResponse, Logprob, Message, Metrics, TokenLogprob},
 };
 use camelid_engine::{End, EndReason, Generation, Piece, Special, TokenId, Tokenizer};
 use camelid_template::{Event, OutputParser};

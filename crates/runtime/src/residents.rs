@@ -10,7 +10,8 @@ use std::{
     time::Duration,
 };
 
-use camelid_api_types::{ModelName, ollama::KeepAlive};
+use camelid_api_types::ollama::KeepAlive;
+use camelid_registry::ModelName;
 use tokio::runtime::Handle;
 
 /// The models in memory.

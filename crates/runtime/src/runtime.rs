@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use async_trait::async_trait;
 use camelid_api_types::{
-    ApiError, ModelReference, ResponseStream, Service, Timestamp,
+    ApiError, ErrorKind, ResponseStream, Service, Timestamp,
     ollama::{
         ChatRequest, ChatResponse, DebugInfo, DoneReason, Format, GenerateRequest,
         GenerateResponse, KeepAlive, ListResponse, Message, Options, Think, VersionResponse,
@@ -16,10 +16,12 @@ use futures_util::StreamExt;
 use serde_json::{Map, Value};
 
 use crate::{
-    catalog::{Catalog, Entry},
+    catalog::Catalog,
     config::Config,
+    entry::Entry,
     error::{from_engine, from_loading},
     loaded::Loaded,
+    model_reference::{ModelReference, ModelSource},
     options::{self, Rules},
     prompting::{Conversation, Prompting},
     reply::{ChatShape, GenerateShape, Reply, Timing},
@@ -64,16 +66,20 @@ impl Runtime {
     }
 
     /// The model a request names.
-    fn find(&self, name: &str) -> Result<&Arc<Entry>, ApiError> {
+    fn find(&self, name: &str) -> Result<Arc<Entry>, ApiError> {
         let reference: ModelReference =
             name.parse().map_err(|_| ApiError::bad_request("invalid model name"))?;
-        let entry = self.catalog.find(&reference.name);
+        if reference.source == ModelSource::Cloud {
+            let message = "ollama cloud is disabled: remote model is unavailable";
+            return Err(ApiError::new(ErrorKind::Forbidden, message));
+        }
+        let entry = self.catalog.find(&reference.name).map_err(|error| from_loading(&error))?;
         entry.ok_or_else(|| ApiError::not_found(format!("model '{name}' not found")))
     }
 
     async fn ready(&self, entry: &Arc<Entry>, manner: Manner<'_>) -> Result<Ready, ApiError> {
         let started = Instant::now();
-        let options = options::merge(manner.options, &entry.parameters)?;
+        let options = options::merge(manner.options, &entry.manners.parameters)?;
         let file = entry.open().map_err(|error| from_loading(&error))?;
         let spec = camelid_engine::ModelSpec::from_metadata(file.metadata());
         let n_ctx_train = spec.map_err(|error| from_loading(&error))?.n_ctx_train;
@@ -83,7 +89,7 @@ impl Runtime {
             tracing::info!(model = %entry.name, n_ctx, "loading");
             let template = Arc::clone(entry);
             let load = tokio::task::spawn_blocking(move || {
-                Loaded::new(file, template.template.as_deref(), n_ctx, &config)
+                Loaded::new(file, template.manners.template.as_deref(), n_ctx, &config)
             });
             match load.await {
                 Ok(loaded) => loaded.map_err(|error| from_loading(&error)),
@@ -170,11 +176,11 @@ impl Service for Runtime {
             format: request.format.as_ref(),
             logprobs: request.logprobs.then_some(request.top_logprobs),
         };
-        let ready = self.ready(entry, manner).await?;
+        let ready = self.ready(&entry, manner).await?;
         if request.prompt.is_empty() {
             return Ok(once(done(DoneReason::Load)));
         }
-        let (prompt, parser) = generate_prompt(&ready, &request, entry)?;
+        let (prompt, parser) = generate_prompt(&ready, &request, &entry)?;
         if request.debug_render_only {
             return Ok(once(GenerateResponse { debug_info: Some(rendered(prompt)), ..part() }));
         }
@@ -213,16 +219,16 @@ impl Service for Runtime {
             format: request.format.as_ref(),
             logprobs: request.logprobs.then_some(request.top_logprobs),
         };
-        let ready = self.ready(entry, manner).await?;
+        let ready = self.ready(&entry, manner).await?;
         if request.messages.is_empty() {
             return Ok(once(done(DoneReason::Load)));
         }
         let prompting = &ready.model.prompting;
         if !request.tools.is_empty() && !prompting.capabilities().tools {
-            return Err(does_not_support(entry, "tools"));
+            return Err(does_not_support(&entry, "tools"));
         }
         let think = ready.think(request.think, &request.model)?;
-        let messages = with_messages(entry, request.messages);
+        let messages = with_messages(&entry, request.messages);
         let conversation = Conversation { messages: &messages, tools: &request.tools, think };
         let (prompt, parser) = ready.prompt(prompting, conversation)?;
         if request.debug_render_only {
@@ -236,10 +242,10 @@ impl Service for Runtime {
 
     async fn list(&self) -> Result<ListResponse, ApiError> {
         let mut models = Vec::new();
-        for entry in self.catalog.newest_first() {
+        let entries = self.catalog.newest_first();
+        for entry in entries.map_err(|error| ApiError::internal(error.to_string()))? {
             match entry.summary() {
                 Ok(summary) => models.push(summary),
-                // As with a store: one model that cannot be read must not hide the others.
                 Err(error) => tracing::warn!(model = %entry.name, %error, "left out of the list"),
             }
         }
@@ -272,12 +278,12 @@ fn generate_prompt(
         return Ok((prompt.ok_or_else(|| does_not_support(entry, "insert"))??, None));
     }
     let mut messages = match &request.context {
-        None => entry.messages.clone(),
+        None => entry.manners.messages.clone(),
         Some(_) => Vec::new(),
     };
     messages.push(Message::user(&request.prompt));
     let system = match request.system.as_str() {
-        "" => entry.system.as_deref(),
+        "" => entry.manners.system.as_deref(),
         system => Some(system),
     };
     let messages = with_system(system, messages);
@@ -290,8 +296,8 @@ fn generate_prompt(
 /// A chat's messages behind the model's own and its system text.
 fn with_messages(entry: &Entry, messages: Vec<Message>) -> Vec<Message> {
     let brings_system = messages.first().is_some_and(|first| first.role == "system");
-    let system = entry.system.as_deref().filter(|_| !brings_system);
-    with_system(system, [entry.messages.clone(), messages].concat())
+    let system = entry.manners.system.as_deref().filter(|_| !brings_system);
+    with_system(system, [entry.manners.messages.clone(), messages].concat())
 }
 
 /// Puts a system text in front, if there is one.
@@ -303,7 +309,7 @@ fn with_system(system: Option<&str>, mut messages: Vec<Message>) -> Vec<Message>
 }
 
 fn does_not_support(entry: &Entry, what: &str) -> ApiError {
-    ApiError::bad_request(format!("{} does not support {what}", entry.name.canonical()))
+    ApiError::bad_request(format!("{} does not support {what}", entry.name.full()))
 }
 
 fn once<T: Send + 'static>(part: T) -> ResponseStream<T> {

@@ -4,11 +4,14 @@ use std::{io::ErrorKind, sync::Arc};
 
 use anyhow::{Context, Result, anyhow};
 use camelid_api_types::HostAddress;
-use camelid_runtime::{Catalog, Runtime};
+use camelid_runtime::Runtime;
 use camelid_server::{Config, HostFilter, Origins};
 use tokio::net::TcpListener;
 
-use crate::{connection::runtime_config, environment::Environment};
+use crate::{
+    connection::{catalog, runtime_config},
+    environment::Environment,
+};
 
 /// Serves the models at hand until the program is told to stop.
 pub(crate) async fn serve(environment: &Environment) -> Result<()> {
@@ -25,7 +28,7 @@ pub(crate) async fn serve(environment: &Environment) -> Result<()> {
         }),
         ..Config::default()
     };
-    let runtime = Runtime::new(Catalog::bundled(), runtime_config(environment));
+    let runtime = Runtime::new(catalog(environment)?, runtime_config(environment));
     let router = camelid_server::router(Arc::new(runtime), config);
     tracing::info!("Listening on {address} (version {})", env!("CARGO_PKG_VERSION"));
     camelid_server::serve(listener, router, stop_signal()?).await?;

@@ -15,7 +15,10 @@ use camelid_api_types::{
         KeepAlive, Message, Think, Tool,
     },
 };
-use camelid_runtime::{Catalog, Config, Runtime};
+use camelid_runtime::{
+    Catalog, Config, Runtime,
+    registry::{Manifest, Store, media_type},
+};
 use futures_util::{StreamExt, TryStreamExt};
 use serde_json::{Map, Value, json};
 
@@ -368,6 +371,73 @@ async fn the_bundled_model_is_listed() {
     assert_eq!(models.len(), 1);
     assert_eq!(models[0].name, "tiny:latest");
     assert_eq!(models[0].details.family, "llama");
+}
+
+/// A store of one model, laid out by hand as Ollama writes it.
+fn store_with(name: &str, layers: &[(&str, &[u8])]) -> (tempfile::TempDir, Store) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let writer = store.writer().unwrap();
+    let put = |kind: &str, bytes: &[u8]| writer.put_bytes(bytes).unwrap().into_layer(kind);
+    let config = put(media_type::CONFIG, b"{}");
+    let layers = layers.iter().map(|(kind, bytes)| put(kind, bytes)).collect();
+    let manifest = Manifest::new(config, layers).to_bytes().unwrap();
+    writer.put_manifest(&name.parse().unwrap(), &manifest).unwrap();
+    drop(writer);
+    (folder, store)
+}
+
+#[tokio::test]
+async fn a_model_of_a_store_runs_with_its_template_system_text_and_parameters() {
+    let template = b"<|im_start|>system\n{{ .System }}<|im_end|>\n<|im_start|>user\n{{ .Prompt }}<|im_end|>\n<|im_start|>assistant\n";
+    let layers: [(&str, &[u8]); 4] = [
+        (media_type::MODEL, camelid_model_tiny::GGUF),
+        (media_type::TEMPLATE, template),
+        (media_type::SYSTEM, b"You are a pirate captain."),
+        (media_type::PARAMS, br#"{"temperature":0,"stop":["<|im_end|>"]}"#),
+    ];
+    let (_folder, store) = store_with("pirate:1b", &layers);
+    let runtime = Runtime::new(Catalog::bundled().with_store(store), Config::default());
+    let request = GenerateRequest {
+        model: "Pirate:1B".to_owned(),
+        prompt: "Who are you?".to_owned(),
+        ..GenerateRequest::default()
+    };
+    let parts = runtime.generate(request).await.unwrap().try_collect().await.unwrap();
+    let answer: GenerateResponse = fold(parts);
+    assert_eq!(answer.response, "Arr, I am the captain of this ship!");
+    let models = runtime.list().await.unwrap().models;
+    let names: Vec<&str> = models.iter().map(|model| model.name.as_str()).collect();
+    assert_eq!(names, ["pirate:1b", "tiny:latest"]);
+    let details = &models[0].details;
+    assert_eq!((details.family.as_str(), details.parameter_size.as_str()), ("llama", "5.40M"));
+}
+
+#[tokio::test]
+async fn a_model_of_a_store_comes_before_a_bundled_one() {
+    let layers: [(&str, &[u8]); 2] = [
+        (media_type::MODEL, camelid_model_tiny::GGUF),
+        (media_type::TEMPLATE, b"Once upon a time{{ .Prompt }}"),
+    ];
+    let (_folder, store) = store_with("tiny", &layers);
+    let runtime = Runtime::new(Catalog::bundled().with_store(store), Config::default());
+    let mut request = generate_request(", a lonely duck");
+    request.debug_render_only = true;
+    let parts = runtime.generate(request).await.unwrap().try_collect().await.unwrap();
+    let prompt = fold::<GenerateResponse>(parts).debug_info.unwrap().rendered_template;
+    assert_eq!(prompt, "Once upon a time, a lonely duck");
+    assert_eq!(runtime.list().await.unwrap().models.len(), 1);
+}
+
+#[tokio::test]
+async fn a_model_without_weights_is_an_error_and_hides_no_other() {
+    let (_folder, store) = store_with("empty", &[(media_type::SYSTEM, b"Hi")]);
+    let runtime = Runtime::new(Catalog::bundled().with_store(store), Config::default());
+    let mut request = generate_request("x");
+    request.model = "empty".to_owned();
+    let error = runtime.generate(request).await.map(drop).unwrap_err();
+    assert!(error.message.contains("`empty:latest` has no GGUF weights"), "{error}");
+    assert_eq!(runtime.list().await.unwrap().models.len(), 1);
 }
 
 #[tokio::test]
