@@ -57,6 +57,20 @@ struct Manner<'a> {
     logprobs: Option<i64>,
 }
 
+/// Both kinds of request have these fields.
+macro_rules! manner {
+    ($request:expr) => {
+        Manner {
+            options: $request.options.as_ref(),
+            keep_alive: $request.keep_alive,
+            truncate: $request.truncate,
+            shift: $request.shift,
+            format: $request.format.as_ref(),
+            logprobs: $request.logprobs.then_some($request.top_logprobs),
+        }
+    };
+}
+
 impl Runtime {
     /// A runtime with the models of `catalog` and none loaded.
     #[must_use]
@@ -168,15 +182,7 @@ impl Service for Runtime {
         }
         request.check_raw_mode()?;
         refuse_images(!request.images.is_empty())?;
-        let manner = Manner {
-            options: request.options.as_ref(),
-            keep_alive: request.keep_alive,
-            truncate: request.truncate,
-            shift: request.shift,
-            format: request.format.as_ref(),
-            logprobs: request.logprobs.then_some(request.top_logprobs),
-        };
-        let ready = self.ready(&entry, manner).await?;
+        let ready = self.ready(&entry, manner!(request)).await?;
         if request.prompt.is_empty() {
             return Ok(once(done(DoneReason::Load)));
         }
@@ -211,15 +217,7 @@ impl Service for Runtime {
             return Ok(once(done(DoneReason::Unload)));
         }
         refuse_images(request.messages.iter().any(|message| !message.images.is_empty()))?;
-        let manner = Manner {
-            options: request.options.as_ref(),
-            keep_alive: request.keep_alive,
-            truncate: request.truncate,
-            shift: request.shift,
-            format: request.format.as_ref(),
-            logprobs: request.logprobs.then_some(request.top_logprobs),
-        };
-        let ready = self.ready(&entry, manner).await?;
+        let ready = self.ready(&entry, manner!(request)).await?;
         if request.messages.is_empty() {
             return Ok(once(done(DoneReason::Load)));
         }

@@ -5,7 +5,10 @@ mod run;
 mod serve;
 mod version;
 
-use std::{io::Write, process::ExitCode};
+use std::{
+    io::{IsTerminal, Write},
+    process::ExitCode,
+};
 
 use anyhow::{Context, Result};
 use tracing_subscriber::EnvFilter;
@@ -67,5 +70,9 @@ fn start_log(debug: u8, is_server: bool) {
             let directive = format!("camelid_{name}={level}").parse();
             filter.add_directive(directive.expect("a constant directive"))
         });
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .init();
 }

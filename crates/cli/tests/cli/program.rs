@@ -9,9 +9,16 @@ use std::{
 pub(crate) fn camelid(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_camelid"));
     // Nobody listens on port 1.
-    command.args(args).env_clear().env("OLLAMA_HOST", "127.0.0.1:1").stdin(Stdio::null());
+    let no_store = concat!(env!("CARGO_TARGET_TMPDIR"), "/no-store");
+    command.args(args).env_clear().env("OLLAMA_HOST", "127.0.0.1:1").env("OLLAMA_MODELS", no_store);
+    command.stdin(Stdio::null());
     command
 }
+
+/// A question whose answer's every token has a probability above the default `top_p`, so that the
+/// answer is the same at any temperature.
+pub(crate) const QUESTION: &str = "What is the opposite of hot?";
+pub(crate) const ANSWER: &str = "The opposite of hot is cold.\n\n";
 
 fn run(args: &[&str]) -> Output {
     camelid(args).output().unwrap()
@@ -38,9 +45,9 @@ fn run_answers_a_prompt_without_a_server() {
 fn run_takes_what_is_piped_in() {
     let mut child =
         camelid(&["run", "tiny"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(b"What is the capital of France?").unwrap();
+    child.stdin.take().unwrap().write_all(QUESTION.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
-    assert!(stdout(&output).contains("Paris"), "{output:?}");
+    assert_eq!(stdout(&output), ANSWER, "{output:?}");
 }
 
 #[test]
@@ -52,9 +59,9 @@ fn run_without_a_prompt_and_without_a_terminal_loads_and_ends() {
 
 #[test]
 fn run_shows_statistics_when_asked() {
-    let output = run(&["run", "tiny", "--verbose", "What is the capital of France?"]);
+    let output = run(&["run", "tiny", "--verbose", QUESTION]);
     let text = stderr(&output);
-    for label in ["total duration:", "prompt eval rate:", "eval count:           8 token(s)"] {
+    for label in ["total duration:", "prompt eval rate:", "eval count:           "] {
         assert!(text.contains(label), "{text}");
     }
 }
@@ -62,8 +69,8 @@ fn run_shows_statistics_when_asked() {
 #[test]
 fn run_takes_a_file() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/tiny/tiny-q8_0.gguf");
-    let output = run(&["run", path, "What is the capital of France?"]);
-    assert!(stdout(&output).contains("capital"), "{output:?}");
+    let output = run(&["run", path, QUESTION]);
+    assert_eq!(stdout(&output), ANSWER, "{output:?}");
 }
 
 #[test]
