@@ -1,6 +1,9 @@
 //! The command line's grammar.
 
-use std::{path::Path, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use camelid_api_types::{
     duration,
@@ -32,6 +35,29 @@ pub(crate) enum Command {
         /// Only models whose names begin so
         prefix: Option<String>,
     },
+    /// Measure how fast a GGUF file runs
+    Bench(BenchArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    /// The model
+    pub(crate) file: PathBuf,
+    /// Tokens of the prompt
+    #[arg(short = 'p', long, default_value_t = 512, value_name = "N")]
+    pub(crate) n_prompt: usize,
+    /// Tokens to generate
+    #[arg(short, long, default_value_t = 128, value_name = "N")]
+    pub(crate) n_generate: usize,
+    /// Threads; one for each core by default
+    #[arg(short, long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+    /// How often to measure
+    #[arg(short, long, default_value_t = 3, value_name = "N")]
+    pub(crate) repetitions: usize,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

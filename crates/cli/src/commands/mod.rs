@@ -1,5 +1,6 @@
 //! One file for each command.
 
+mod bench;
 mod list;
 mod run;
 mod serve;
@@ -33,6 +34,7 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
             Some(Command::Serve) => serve::serve(&environment).await,
             Some(Command::Run(args)) => run::run(args, &environment).await,
             Some(Command::List { prefix }) => list::list(prefix.as_deref(), &environment).await,
+            Some(Command::Bench(args)) => bench::bench(&args),
             None => Ok(()),
         }
     });

@@ -9,7 +9,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 const FLOORS: &[(&str, &[&str])] = &[
     ("api-types", &[]),
     ("benches", &["engine", "gguf", "kernels"]),
-    ("cli", &["api-types", "client", "runtime", "server"]),
+    ("cli", &["api-types", "client", "engine", "runtime", "server"]),
     ("client", &["api-types"]),
     ("engine", &["gguf", "kernels"]),
     ("gguf", &[]),

@@ -94,6 +94,21 @@ fn list_shows_the_bundled_model() {
 }
 
 #[test]
+fn bench_measures_a_file() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/tiny/tiny-q8_0.gguf");
+    let output = run(&["bench", path, "-p", "16", "-n", "4", "-r", "2", "-t", "1", "--json"]);
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&report["n_threads"], &report["file_bytes"]), (&1.into(), &5_827_936.into()));
+    for (work, n_tokens) in [("prompt", 16), ("generation", 4)] {
+        assert_eq!(report[work]["n_tokens"], n_tokens);
+        assert_eq!(report[work]["runs"].as_array().unwrap().len(), 2);
+        assert!(report[work]["tokens_per_second"].as_f64().unwrap() > 0.0);
+    }
+    let text = stdout(&run(&["bench", path, "-p", "16", "-n", "4"]));
+    assert!(text.contains("prompt          16 tokens") && text.contains("tokens/s"), "{text}");
+}
+
+#[test]
 fn version_says_whether_a_server_runs() {
     let text = stdout(&run(&["--version"]));
     assert!(text.starts_with("camelid version is "), "{text}");
@@ -113,6 +128,7 @@ fn help_lists_the_commands() {
       serve  Start the server [alias: start]
       run    Run a model
       list   List models [alias: ls]
+      bench  Measure how fast a GGUF file runs
       help   Print this message or the help of the given subcommand(s)
 
     Options:
