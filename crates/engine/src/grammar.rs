@@ -95,7 +95,8 @@ fn top_level(grammar: &Grammar) -> Result<TopLevelGrammar, GrammarError> {
         Grammar::Choice(choices) if choices.is_empty() => return Err(GrammarError::NoChoice),
         Grammar::Choice(choices) => {
             // A JSON string is a Lark string too.
-            let quoted: Vec<String> = choices.iter().map(|c| Value::from(&**c).to_string()).collect();
+            let quoted: Vec<String> =
+                choices.iter().map(|c| Value::from(&**c).to_string()).collect();
             TopLevelGrammar::from_lark(format!("start: {}", quoted.join(" | ")))
         }
     })

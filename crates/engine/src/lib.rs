@@ -60,7 +60,7 @@ pub use grammar::{Grammar, GrammarError};
 pub use logprobs::{Logprob, TokenLogprob};
 pub use model::{Model, ModelOptions, Prompt};
 pub use runner::{Logits, Runner};
-pub use sampler::{Sampler, SamplerOptions};
+pub use sampler::{DryOptions, MirostatOptions, MirostatVersion, Sampler, SamplerOptions};
 pub use spec::{
     Activation, AttentionSpec, BlockSpec, ChannelMixer, ModelSpec, NormSpec, RopeSpec, TokenMixer,
 };

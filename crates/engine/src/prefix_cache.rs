@@ -111,10 +111,8 @@ mod tests {
     #[test]
     fn there_is_a_bound_on_their_number() {
         let mut cache = PrefixCache::default();
-        let dropped: Vec<u32> = (0..100u32)
-            .flat_map(|i| cache.insert(SeqId(i), vec![i]))
-            .map(|id| id.0)
-            .collect();
+        let dropped: Vec<u32> =
+            (0..100u32).flat_map(|i| cache.insert(SeqId(i), vec![i])).map(|id| id.0).collect();
         assert_eq!(dropped, (0..36).collect::<Vec<_>>());
     }
 }

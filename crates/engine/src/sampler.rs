@@ -1,12 +1,18 @@
 //! From logits to a token.
 //!
-//! The stages run in this order, each on what the one before left: repetition, frequency and
-//! presence penalties; top-k; typical-p; top-p; min-p; temperature; a draw. At temperature 0 the
-//! token with the largest logit after penalties is taken, and the first of equals.
+//! The stages run in this order, each on what the one before left: logit bias; repetition,
+//! frequency and presence penalties; DRY; top-k; tail-free; typical-p; top-p; min-p; XTC;
+//! temperature, fixed or by entropy; a draw. Mirostat takes the place of everything between top-k
+//! and the draw. At temperature 0 the token with the largest logit after the penalties is taken,
+//! and the first of equals.
 //!
-//! The draw uses xoshiro256++ seeded by `seed_from_u64`, one 53-bit number per token, so the same
-//! seed gives the same text whatever else runs in the batch. Probabilities are summed in f32 in
+//! Draws use xoshiro256++ seeded by `seed_from_u64`, one 53-bit number per token and one more where
+//! XTC is on, so the same seed gives the same text whatever else runs in the batch. Probabilities are summed in f32 in
 //! order of falling logit, ties in order of rising token id.
+
+mod candidates;
+mod mirostat;
+mod penalties;
 
 use rand_xoshiro::{
     Xoshiro256PlusPlus,
@@ -17,6 +23,10 @@ use crate::{
     batch::TokenId,
     error::{Error, Result},
 };
+use candidates::Candidates;
+use mirostat::Mirostat;
+
+pub use mirostat::{MirostatOptions, MirostatVersion};
 
 /// How to choose a token. [`Default`] is greedy with every other stage off.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,12 +36,28 @@ pub struct SamplerOptions {
     pub temperature: f32,
     /// Keeps the `top_k` largest logits; 0 keeps all.
     pub top_k: usize,
+    /// Half the range of a temperature that follows the entropy; 0 keeps it fixed.
+    pub temperature_range: f32,
+    /// How the temperature follows: the normalised entropy to this power.
+    pub temperature_exponent: f32,
+    /// Drops the tail behind this share of the curvature of the probabilities; 1 keeps all.
+    pub tfs_z: f32,
     /// Keeps the fewest tokens whose probabilities reach this sum; 1 keeps all.
     pub top_p: f32,
     /// Keeps tokens at least this fraction as probable as the most probable; 0 keeps all.
     pub min_p: f32,
     /// Keeps the tokens whose surprise is nearest the expected, up to this sum; 1 keeps all.
     pub typical_p: f32,
+    /// How often the likeliest of several good choices are excluded; 0 never.
+    pub xtc_probability: f32,
+    /// What counts as a good choice for that.
+    pub xtc_threshold: f32,
+    /// Keeps the surprise near a target, in place of the other ways to have fewer tokens.
+    pub mirostat: Option<MirostatOptions>,
+    /// Added to the logits of some tokens.
+    pub logit_bias: Vec<(TokenId, f32)>,
+    /// Against repeating sequences.
+    pub dry: DryOptions,
     /// How many of the latest tokens the penalties look at.
     pub repeat_last_n: usize,
     /// Divides positive and multiplies negative logits of tokens seen; 1 is off.
@@ -48,6 +74,14 @@ impl Default for SamplerOptions {
     fn default() -> Self {
         Self {
             temperature: 0.0,
+            temperature_range: 0.0,
+            temperature_exponent: 1.0,
+            tfs_z: 1.0,
+            xtc_probability: 0.0,
+            xtc_threshold: 0.1,
+            mirostat: None,
+            logit_bias: Vec::new(),
+            dry: DryOptions::default(),
             top_k: 0,
             top_p: 1.0,
             min_p: 0.0,
@@ -61,6 +95,30 @@ impl Default for SamplerOptions {
     }
 }
 
+/// "Don't repeat yourself": a penalty of `multiplier * base ^ (length - allowed_len)` on the token
+/// that would lengthen a repetition. [`Default`] is off.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct DryOptions {
+    /// 0 switches it off.
+    pub multiplier: f32,
+    /// How steeply the penalty grows.
+    pub base: f32,
+    /// Repetitions up to this length are free.
+    pub allowed_len: usize,
+    /// How many of the latest tokens are looked at.
+    pub last_n: usize,
+    /// Tokens that no repetition reaches across.
+    pub breakers: Vec<TokenId>,
+}
+
+impl Default for DryOptions {
+    fn default() -> Self {
+        let last_n = usize::MAX;
+        Self { multiplier: 0.0, base: 1.75, allowed_len: 2, last_n, breakers: Vec::new() }
+    }
+}
+
 impl SamplerOptions {
     /// Checks what no stage could work with.
     ///
@@ -69,8 +127,18 @@ impl SamplerOptions {
     /// penalty that is not positive. Probabilities outside 0..=1 are not errors: they switch
     /// their stage off or leave one token.
     pub fn validate(&self) -> Result<()> {
+        let mirostat = self.mirostat.unwrap_or(MirostatOptions::new(MirostatVersion::V2));
         let numbers = [
             ("temperature", self.temperature),
+            ("temperature_range", self.temperature_range),
+            ("temperature_exponent", self.temperature_exponent),
+            ("tfs_z", self.tfs_z),
+            ("xtc_probability", self.xtc_probability),
+            ("xtc_threshold", self.xtc_threshold),
+            ("mirostat.tau", mirostat.tau),
+            ("mirostat.eta", mirostat.eta),
+            ("dry.multiplier", self.dry.multiplier),
+            ("dry.base", self.dry.base),
             ("top_p", self.top_p),
             ("min_p", self.min_p),
             ("typical_p", self.typical_p),
@@ -92,20 +160,6 @@ impl SamplerOptions {
         }
         Ok(())
     }
-
-    fn penalises(&self) -> bool {
-        self.repeat_last_n > 0
-            && (self.repeat_penalty != 1.0
-                || self.frequency_penalty != 0.0
-                || self.presence_penalty != 0.0)
-    }
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Candidate {
-    id: TokenId,
-    logit: f32,
-    p: f32,
 }
 
 /// Chooses the tokens of one sequence. Keeps its memory between tokens.
@@ -113,7 +167,8 @@ struct Candidate {
 pub struct Sampler {
     options: SamplerOptions,
     rng: Xoshiro256PlusPlus,
-    candidates: Vec<Candidate>,
+    mirostat: Option<Mirostat>,
+    candidates: Candidates,
 }
 
 impl Sampler {
@@ -124,142 +179,78 @@ impl Sampler {
     pub fn new(options: SamplerOptions) -> Result<Self> {
         options.validate()?;
         let rng = Xoshiro256PlusPlus::seed_from_u64(options.seed);
-        Ok(Self { options, rng, candidates: Vec::new() })
+        let mirostat = options.mirostat.map(Mirostat::new);
+        Ok(Self { options, rng, mirostat, candidates: Candidates::default() })
     }
 
     /// Chooses the token that follows `history`, or `None` if no logit is a number to choose by.
     ///
     /// Shapes: `logits` is `[n_vocab]`. Tokens of `history` outside it are not penalised.
     pub fn sample(&mut self, logits: &[f32], history: &[TokenId]) -> Option<TokenId> {
-        self.load(logits);
-        if self.options.penalises() {
-            self.penalise(history);
+        let Self { options: o, candidates, .. } = self;
+        candidates.load(logits);
+        for &(id, bias) in &o.logit_bias {
+            candidates.logit_mut(id).into_iter().for_each(|logit| *logit += bias);
         }
-        if self.options.temperature == 0.0 {
-            return self.greedy();
+        penalties::repetition(candidates, o, history);
+        penalties::dry(candidates, &o.dry, history);
+        if o.temperature == 0.0 {
+            return candidates.greedy();
         }
-        self.sort_top_k();
-        if !self.candidates.first()?.logit.is_finite() {
+        candidates.sort_top_k(o.top_k);
+        if !candidates.as_slice().first()?.logit.is_finite() {
             return None;
         }
-        self.typical();
-        self.top_p();
-        self.min_p();
-        Some(self.draw())
-    }
-
-    /// All logits; those that are not numbers count as impossible.
-    fn load(&mut self, logits: &[f32]) {
-        let impossible_if_nan = |x: f32| if x.is_nan() { f32::NEG_INFINITY } else { x };
-        self.candidates.clear();
-        self.candidates.extend((0..).zip(logits).map(|(id, &x)| Candidate {
-            id,
-            logit: impossible_if_nan(x),
-            p: 0.0,
-        }));
-    }
-
-    /// Runs before any reordering, while a candidate's index is its id.
-    fn penalise(&mut self, history: &[TokenId]) {
-        let o = &self.options;
-        let mut recent = history[history.len().saturating_sub(o.repeat_last_n)..].to_vec();
-        recent.sort_unstable();
-        for same in recent.chunk_by(|a, b| a == b) {
-            let Some(candidate) = self.candidates.get_mut(same[0] as usize) else { continue };
-            let logit = candidate.logit;
-            let repeated =
-                if logit > 0.0 { logit / o.repeat_penalty } else { logit * o.repeat_penalty };
-            let n_seen = same.len() as f32;
-            candidate.logit = repeated - n_seen * o.frequency_penalty - o.presence_penalty;
-        }
-    }
-
-    fn greedy(&self) -> Option<TokenId> {
-        let mut best: Option<Candidate> = None;
-        for &c in &self.candidates {
-            if c.logit.is_finite() && best.is_none_or(|b| c.logit > b.logit) {
-                best = Some(c);
+        match self.mirostat.take() {
+            Some(mirostat) => Some(self.draw_with_feedback(mirostat)),
+            None => {
+                self.truncate();
+                Some(self.draw())
             }
         }
-        best.map(|c| c.id)
     }
 
-    /// Leaves the `top_k` best, best first. Selects before it sorts: a vocabulary is long.
-    fn sort_top_k(&mut self) {
-        let best_first =
-            |a: &Candidate, b: &Candidate| b.logit.total_cmp(&a.logit).then(a.id.cmp(&b.id));
-        let k = self.options.top_k;
-        if 0 < k && k < self.candidates.len() {
-            self.candidates.select_nth_unstable_by(k - 1, best_first);
-            self.candidates.truncate(k);
-        }
-        self.candidates.sort_unstable_by(best_first);
-    }
-
-    /// Fills in the probabilities of what is left, at temperature `t`. Needs falling logits.
-    fn softmax(&mut self, t: f32) {
-        let max = self.candidates[0].logit;
-        let mut sum = 0.0;
-        for c in &mut self.candidates {
-            c.p = ((c.logit - max) / t).exp();
-            sum += c.p;
-        }
-        for c in &mut self.candidates {
-            c.p /= sum;
-        }
-    }
-
-    fn typical(&mut self) {
-        if self.options.typical_p >= 1.0 {
-            return;
-        }
-        self.softmax(1.0);
-        let plogp = |p: f32| if p > 0.0 { p * p.ln() } else { 0.0 };
-        let entropy = -self.candidates.iter().map(|c| plogp(c.p)).sum::<f32>();
-        let distance = |c: &Candidate| (-c.p.ln() - entropy).abs();
-        self.candidates.sort_by(|a, b| distance(a).total_cmp(&distance(b)));
-        self.keep_sum(self.options.typical_p);
-        self.candidates.sort_by(|a, b| b.logit.total_cmp(&a.logit).then(a.id.cmp(&b.id)));
-    }
-
-    fn top_p(&mut self) {
-        if self.options.top_p < 1.0 {
-            self.softmax(1.0);
-            self.keep_sum(self.options.top_p);
-        }
-    }
-
-    /// Keeps candidates in their order until their probabilities reach `sum`; at least one.
-    fn keep_sum(&mut self, sum: f32) {
-        let mut reached = 0.0;
-        let enough = self.candidates.iter().position(|c| {
-            reached += c.p;
-            reached >= sum
-        });
-        if let Some(last) = enough {
-            self.candidates.truncate(last + 1);
-        }
-    }
-
-    fn min_p(&mut self) {
-        if self.options.min_p > 0.0 {
-            // A ratio of probabilities is a difference of logits. At most 1 keeps the best.
-            let least = self.candidates[0].logit + self.options.min_p.min(1.0).ln();
-            self.candidates.retain(|c| c.logit >= least);
+    fn truncate(&mut self) {
+        let Self { options: o, candidates, .. } = self;
+        candidates.tail_free(o.tfs_z);
+        candidates.typical(o.typical_p);
+        candidates.top_p(o.top_p);
+        candidates.min_p(o.min_p);
+        if o.xtc_probability > 0.0 && unit_interval(self.rng.next_u64()) < o.xtc_probability {
+            candidates.exclude_top(o.xtc_threshold);
         }
     }
 
     fn draw(&mut self) -> TokenId {
-        self.softmax(self.options.temperature);
-        let mut left = unit_interval(self.rng.next_u64());
-        for c in &self.candidates {
-            left -= c.p;
-            if left < 0.0 {
-                return c.id;
-            }
+        let temperature = self.temperature();
+        self.candidates.softmax(temperature);
+        self.candidates.at(unit_interval(self.rng.next_u64())).id
+    }
+
+    fn draw_with_feedback(&mut self, mut mirostat: Mirostat) -> TokenId {
+        let temperature = self.options.temperature;
+        self.candidates.softmax(temperature);
+        mirostat.truncate(&mut self.candidates);
+        self.candidates.softmax(temperature);
+        let choice = self.candidates.at(unit_interval(self.rng.next_u64()));
+        mirostat.observe(choice.p);
+        self.mirostat = Some(mirostat);
+        choice.id
+    }
+
+    /// The temperature for what is left: low where the model is sure, high where it is not.
+    fn temperature(&mut self) -> f32 {
+        let o = &self.options;
+        let n = self.candidates.as_slice().len();
+        if o.temperature_range <= 0.0 || n < 2 {
+            return o.temperature;
         }
-        // The probabilities sum to a little under 1 by rounding: the first is the likeliest.
-        self.candidates[0].id
+        let (min, max) =
+            ((o.temperature - o.temperature_range).max(0.0), o.temperature + o.temperature_range);
+        self.candidates.softmax(1.0);
+        let normalised = self.candidates.entropy() / (n as f32).ln();
+        // A softmax at 0 is not defined; this is as sharp as f32 can tell.
+        (min + (max - min) * normalised.powf(o.temperature_exponent)).max(1e-3)
     }
 }
 

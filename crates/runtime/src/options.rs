@@ -7,7 +7,9 @@ use camelid_api_types::{
     ApiError,
     ollama::{Format, Options},
 };
-use camelid_engine::{GenerateOptions, Grammar, LongPrompt, SamplerOptions};
+use camelid_engine::{
+    GenerateOptions, Grammar, LongPrompt, MirostatOptions, MirostatVersion, SamplerOptions,
+};
 use serde_json::{Map, Value};
 
 /// Options whose meaning is a GPU's, a draft model's or a loader's: nothing to do on this engine.
@@ -96,6 +98,8 @@ fn sampler(options: &Options, n_ctx: usize) -> SamplerOptions {
     sampler.top_p = options.top_p.unwrap_or(0.9);
     sampler.min_p = options.min_p.unwrap_or(0.0);
     sampler.typical_p = options.typical_p.unwrap_or(1.0);
+    sampler.tfs_z = options.tfs_z.unwrap_or(1.0);
+    sampler.mirostat = mirostat(options);
     sampler.repeat_last_n = usize::try_from(options.repeat_last_n.unwrap_or(64)).unwrap_or(n_ctx);
     sampler.repeat_penalty = options.repeat_penalty.unwrap_or(1.0);
     sampler.presence_penalty = options.presence_penalty.unwrap_or(0.0);
@@ -105,6 +109,19 @@ fn sampler(options: &Options, n_ctx: usize) -> SamplerOptions {
         _ => entropy(),
     };
     sampler
+}
+
+/// Numbers other than 1 and 2 switch it off.
+fn mirostat(options: &Options) -> Option<MirostatOptions> {
+    let version = match options.mirostat? {
+        1 => MirostatVersion::V1,
+        2 => MirostatVersion::V2,
+        _ => return None,
+    };
+    let mut mirostat = MirostatOptions::new(version);
+    mirostat.tau = options.mirostat_tau.unwrap_or(mirostat.tau);
+    mirostat.eta = options.mirostat_eta.unwrap_or(mirostat.eta);
+    Some(mirostat)
 }
 
 /// A seed nobody chose: the standard library's hasher is keyed by the system's randomness.
@@ -126,7 +143,7 @@ mod tests {
     #[test]
     fn a_request_lies_over_the_model() {
         let model = Options { temperature: Some(0.3), top_k: Some(7), ..Options::default() };
-        let request = json!({"temperature": 0, "mirostat": 1});
+        let request = json!({"temperature": 0, "numa": true});
         let merged = merge(request.as_object(), &model).unwrap();
         assert_eq!((merged.temperature, merged.top_k), (Some(0.0), Some(7)));
     }

@@ -106,6 +106,14 @@ options! {
     min_p: f32 = float,
     /// Locally typical sampling; 1 is off.
     typical_p: f32 = float,
+    /// Tail-free sampling; 1 is off. Of servers of 2024.
+    tfs_z: f32 = float,
+    /// Keeps the surprise near a target: 0 is off, 1 and 2 the algorithm. Of servers of 2024.
+    mirostat: i64 = integer,
+    /// The target, in bits.
+    mirostat_tau: f32 = float,
+    /// How much of the error is corrected at each token.
+    mirostat_eta: f32 = float,
     /// How far back repetition is looked for; 0 is off, -1 the whole window.
     repeat_last_n: i64 = integer,
     /// 0 takes the likeliest token, 1 samples the model's own distribution.
@@ -163,7 +171,7 @@ mod tests {
     fn values_are_read_and_unknown_keys_reported() {
         let (options, unknown) = read(json!({
             "num_ctx": 128.9, "seed": -1, "top_k": null, "temperature": 0, "use_mmap": false,
-            "stop": ["a", "b"], "mirostat": 2, "num_predict": 1e300, "foo": null
+            "stop": ["a", "b"], "numa": true, "num_predict": 1e300, "foo": null
         }))
         .expect("well typed");
         assert_eq!(
@@ -178,7 +186,7 @@ mod tests {
                 ..Options::default()
             }
         );
-        assert_eq!(unknown, ["mirostat"]);
+        assert_eq!(unknown, ["numa"]);
     }
 
     #[test]
