@@ -14,6 +14,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::config::MAX_CONFIG_BYTES;
 use crate::digest::Digest;
 use crate::json::to_json_line;
 use crate::media_type;
@@ -101,6 +102,12 @@ pub enum ManifestError {
     /// A layer, or all together, is larger than any file can be.
     #[error("manifest has layers of more than {MAX_LAYER_BYTES} bytes")]
     LayersTooLarge,
+    /// The configuration is larger than any can be.
+    #[error("manifest has a configuration of {found} bytes, {MAX_CONFIG_BYTES} are allowed")]
+    ConfigTooLarge {
+        /// Its size.
+        found: u64,
+    },
     /// Two layers are the same blob and differ in size.
     #[error("manifest gives {digest} the sizes {first} and {second}")]
     SizesDiffer {
@@ -144,6 +151,9 @@ impl Manifest {
         }
         if self.layers.len() > MAX_LAYERS {
             return Err(ManifestError::TooManyLayers { found: self.layers.len() });
+        }
+        if let Some(config) = self.config.as_ref().filter(|config| config.size > MAX_CONFIG_BYTES) {
+            return Err(ManifestError::ConfigTooLarge { found: config.size });
         }
         let mut sizes = HashMap::new();
         let mut total: u64 = 0;
@@ -231,6 +241,7 @@ mod tests {
             (good.clone(), "null".into()),
             ("[]".into(), good.clone()),
             (layer(EMPTY, "1"), good.clone()),
+            (layer(EMPTY, "1048577"), String::new()),
         ] {
             let text = manifest(&config, &layers);
             assert!(Manifest::parse(text.as_bytes()).is_err(), "{text}");

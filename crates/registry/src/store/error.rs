@@ -37,6 +37,22 @@ pub enum StoreError {
         /// The blob.
         digest: Digest,
     },
+    /// A blob is larger than its use allows.
+    #[error("blob {digest} has more than {limit} bytes")]
+    BlobTooLarge {
+        /// The blob.
+        digest: Digest,
+        /// How many are allowed.
+        limit: usize,
+    },
+    /// A model's configuration is malformed.
+    #[error("configuration {digest}")]
+    Config {
+        /// The blob.
+        digest: Digest,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
     /// Bytes are not those that were expected.
     #[error("digest mismatch, expected {expected}, got {found}")]
     DigestMismatch {

@@ -18,7 +18,16 @@ use super::error::{StoreError, io_error};
 /// Holds a store's lock until dropped.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    /// Lets go of the lock, not only of the file: where this process is starting another one just
+    /// now, that has the file too for a moment.
+    fn drop(&mut self) {
+        // Closing the file, which comes next, lets go of it as well.
+        let _ = self.file.unlock();
+    }
 }
 
 impl Lock {
@@ -26,14 +35,14 @@ impl Lock {
     pub(super) fn shared(path: &Path) -> Result<Self, StoreError> {
         let file = open(path)?;
         file.lock_shared().map_err(io_error("locking", path))?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 
     /// The lock for oneself, or `None` while anyone else has it.
     pub(super) fn try_exclusive(path: &Path) -> Result<Option<Self>, StoreError> {
         let file = open(path)?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(Self { _file: file })),
+            Ok(()) => Ok(Some(Self { file })),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(source)) => Err(io_error("locking", path)(source)),
         }

@@ -38,7 +38,9 @@ pub use prune::{PruneOptions, Pruned};
 pub use verify::{BlobState, Repair, VerifyReport};
 pub use writer::{Blob, Expected, Writer};
 
+use crate::config::{Config, MAX_CONFIG_BYTES};
 use crate::digest::Digest;
+use crate::manifest::{Layer, Manifest};
 #[cfg(doc)]
 use crate::name::ModelName;
 
@@ -135,6 +137,30 @@ impl Store {
     pub fn open_blob(&self, digest: &Digest) -> Result<File, StoreError> {
         let path = self.blob_path(digest)?.ok_or(StoreError::MissingBlob { digest: *digest })?;
         File::open(&path).map_err(io_error("opening", &path))
+    }
+
+    /// The bytes of a small blob: a template, parameters, a licence.
+    ///
+    /// # Errors
+    /// [`StoreError::MissingBlob`] if it is not there, [`StoreError::BlobTooLarge`] if it has more
+    /// than `limit` bytes.
+    pub fn read_blob(&self, digest: &Digest, limit: usize) -> Result<Vec<u8>, StoreError> {
+        let path = self.blob_path(digest)?.ok_or(StoreError::MissingBlob { digest: *digest })?;
+        let too_large = |_| StoreError::BlobTooLarge { digest: *digest, limit };
+        let bytes = atomic::read_limited(&path, limit, too_large)?;
+        bytes.ok_or(StoreError::MissingBlob { digest: *digest })
+    }
+
+    /// What a model's configuration says; `None` for very old models, which have none.
+    ///
+    /// # Errors
+    /// If the blob is missing, too large or malformed.
+    pub fn config(&self, manifest: &Manifest) -> Result<Option<Config>, StoreError> {
+        let Some(Layer { digest, .. }) = &manifest.config else { return Ok(None) };
+        let limit = usize::try_from(MAX_CONFIG_BYTES).unwrap_or(usize::MAX);
+        let bytes = self.read_blob(digest, limit)?;
+        let malformed = |source| StoreError::Config { digest: *digest, source };
+        serde_json::from_slice(&bytes).map(Some).map_err(malformed)
     }
 
     /// How much is known of a blob without reading it; `size` is what its manifest says.

@@ -3,7 +3,6 @@ use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
 
 use super::*;
-use crate::manifest::{Layer, Manifest};
 use crate::media_type;
 use crate::name::ModelName;
 
@@ -124,6 +123,21 @@ fn a_manifest_needs_its_blobs() {
     ));
     assert!(writer.put_manifest(&named("m"), b"{}").is_err());
     assert_eq!(f.names(), [""; 0]);
+}
+
+#[test]
+fn small_blobs_are_read_up_to_a_limit() {
+    let f = Fixture::new();
+    let manifest = f.add("one", "Say one.");
+    let system = manifest.layers[1].digest;
+    assert_eq!(f.store.read_blob(&system, 8).unwrap(), b"Say one.");
+    assert!(matches!(f.store.read_blob(&system, 7), Err(StoreError::BlobTooLarge { .. })));
+    assert!(matches!(f.store.read_blob(&Digest::of(b"?"), 7), Err(StoreError::MissingBlob { .. })));
+    assert_eq!(f.store.config(&manifest).unwrap(), Some(Config::default()));
+    assert_eq!(f.store.config(&Manifest { config: None, ..manifest.clone() }).unwrap(), None);
+    let weights = Layer { digest: system, ..manifest.config.clone().unwrap() };
+    let error = f.store.config(&Manifest { config: Some(weights), ..manifest }).unwrap_err();
+    assert!(matches!(error, StoreError::Config { .. }), "{error}");
 }
 
 #[test]

@@ -1,11 +1,12 @@
-//! Which addresses a redirect may lead to.
+//! Which addresses may be connected to.
+//!
+//! The check is made on the addresses that are then connected to, so that a name cannot have one
+//! address when checked and another when used.
 //!
 //! A registry may send a client anywhere for a blob: to a content network, but also to the
 //! client's own machine, its office network or the metadata service of its cloud. An address is
 //! therefore put into a class, and a redirect away from the registry may lead to public addresses
 //! and to the classes that the registry itself is in, or to hosts that the operator named.
-//! The check is made on the addresses that are then connected to, so that a name cannot have one
-//! address when checked and another when used.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -93,6 +94,13 @@ pub(super) struct Allowed {
 }
 
 impl Allowed {
+    /// For the registry itself: a machine's own network and office are fine, since the user named
+    /// it; link-local addresses, where clouds keep their secrets, are not.
+    pub(super) fn for_registry(hosts: BTreeSet<String>) -> Self {
+        let classes = BTreeSet::from([Class::Loopback, Class::Private, Class::Shared]);
+        Self { classes, hosts }
+    }
+
     pub(super) fn permits(&self, host: &str, address: IpAddr) -> bool {
         let class = Class::of(address);
         class == Class::Public
@@ -101,7 +109,7 @@ impl Allowed {
     }
 }
 
-/// Resolves names and drops the addresses that redirects may not lead to.
+/// Resolves names and drops the addresses that may not be connected to.
 #[derive(Debug)]
 pub(super) struct GuardedResolver {
     pub(super) allowed: Arc<Allowed>,
@@ -109,7 +117,7 @@ pub(super) struct GuardedResolver {
 
 /// All addresses of a host were refused.
 #[derive(Debug, thiserror::Error)]
-#[error("{host} is at {address}, which redirects may not lead to")]
+#[error("{host} is at {address}")]
 pub(super) struct RefusedAddress {
     pub(super) host: String,
     pub(super) address: IpAddr,

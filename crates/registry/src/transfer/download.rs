@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use reqwest::header::RANGE;
-use reqwest::{Method, StatusCode};
+use reqwest::{Method, StatusCode, Url};
 use sha2::{Digest as _, Sha256};
 use tokio::fs::File;
 use tokio::io::{AsyncSeekExt, AsyncWriteExt};
@@ -23,14 +23,15 @@ use super::session::{Request, Session};
 use crate::digest::Digest;
 use crate::store::StoreError;
 
-/// Fetches everything that is missing.
+/// Fetches everything that is missing of the blob at `url`.
 pub(super) async fn download(
     session: &Session,
+    url: &Url,
     partial: &Mutex<Partial>,
     meter: &Meter<'_>,
 ) -> Result<(), TransferError> {
     let missing = lock(partial).missing();
-    let download = Download { session, partial, meter };
+    let download = Download { session, url, partial, meter };
     let fetched = stream::iter(missing)
         .map(|(chunk, range)| download.chunk(chunk, range))
         .buffer_unordered(session.options.n_connections.max(1))
@@ -45,6 +46,7 @@ pub(super) async fn download(
 
 struct Download<'a> {
     session: &'a Session,
+    url: &'a Url,
     partial: &'a Mutex<Partial>,
     meter: &'a Meter<'a>,
 }
@@ -113,14 +115,13 @@ impl Download<'_> {
 
     /// Asks for what is left of a chunk, and takes what comes.
     async fn attempt(&self, chunk: &mut Chunk) -> Result<(), Failure> {
-        let digest = lock(self.partial).digest;
-        let url = self.session.url(&format!("blobs/{digest}"))?;
+        let url = self.url;
         let range = format!("bytes={}-{}", chunk.rest.start, chunk.rest.end - 1);
         let request = Request::new(Method::GET, url.clone()).header(RANGE, &range)?;
         let response = match self.session.send(&request).await {
             Err(TransferError::Status { status: 416, .. }) => {
                 let reason = "the blob is shorter than the manifest says";
-                return Err(self.session.protocol(&url, reason).into());
+                return Err(self.session.protocol(url, reason).into());
             }
             other => other?,
         };
@@ -128,7 +129,7 @@ impl Download<'_> {
             StatusCode::PARTIAL_CONTENT => {}
             StatusCode::OK => return Err(Failure::NoRanges),
             status => {
-                return Err(self.session.protocol(&url, format!("{status} for a range")).into());
+                return Err(self.session.protocol(url, format!("{status} for a range")).into());
             }
         }
         let size = lock(self.partial).size;
@@ -138,13 +139,13 @@ impl Download<'_> {
                 if (first, end) == expected && total.is_none_or(|t| t == size) => {}
             found => {
                 let reason = format!("asked for bytes {range} of {size}, got {found:?}");
-                return Err(self.session.protocol(&url, reason).into());
+                return Err(self.session.protocol(url, reason).into());
             }
         }
         let mut body = Body::new(self.session, response);
         self.receive(&mut body, chunk).await?;
         match body.has_more() {
-            true => Err(self.session.protocol(&url, "more bytes than asked for").into()),
+            true => Err(self.session.protocol(url, "more bytes than asked for").into()),
             false => Ok(()),
         }
     }
@@ -155,8 +156,7 @@ impl Download<'_> {
             let bytes = body.next(chunk.n_left()).await?;
             if bytes.is_empty() {
                 // Ended too early without an error: the next attempt goes on from here.
-                let digest = lock(self.partial).digest;
-                return Err(self.session.stalled(&self.session.url(&format!("blobs/{digest}"))?));
+                return Err(self.session.stalled(self.url));
             }
             chunk.file.write_all(&bytes).await.map_err(|e| self.write_error(e))?;
             chunk.hasher.update(&bytes);
@@ -180,11 +180,8 @@ impl Download<'_> {
     }
 
     async fn whole_once(&self) -> Result<(), TransferError> {
-        let (digest, chunks) = {
-            let partial = lock(self.partial);
-            (partial.digest, partial.missing())
-        };
-        let url = self.session.url(&format!("blobs/{digest}"))?;
+        let chunks = lock(self.partial).missing();
+        let url = self.url;
         let response = self.session.send(&Request::new(Method::GET, url.clone())).await?;
         let mut body = Body::new(self.session, response);
         for (index, range) in chunks {
@@ -193,7 +190,7 @@ impl Download<'_> {
             self.finish(index, chunk).await?;
         }
         match body.has_more() {
-            true => Err(self.session.protocol(&url, "the blob is longer than the manifest says")),
+            true => Err(self.session.protocol(url, "the blob is longer than the manifest says")),
             false => Ok(()),
         }
     }

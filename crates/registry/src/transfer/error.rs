@@ -77,8 +77,9 @@ pub enum TransferError {
         /// Why not.
         reason: &'static str,
     },
-    /// An address within this network is reached by a redirect from outside of it.
-    #[error("{host} is at {address}, which redirects may not lead to")]
+    /// A host is somewhere in this network where neither a registry is expected, nor a redirect
+    /// from outside may lead.
+    #[error("{host} is at {address}, where registries and redirects may not lead")]
     Address {
         /// The host's name.
         host: String,

@@ -27,7 +27,6 @@ pub(super) struct Meter<'a> {
 }
 
 impl<'a> Meter<'a> {
-    /// Reports at once.
     pub(super) fn new(
         progress: Progress<'a>,
         direction: Direction,
@@ -37,9 +36,7 @@ impl<'a> Meter<'a> {
     ) -> Self {
         let completed = AtomicU64::new(completed);
         let next_report = Mutex::new(Instant::now() + INTERVAL);
-        let meter = Self { progress, direction, digest, total, completed, next_report };
-        meter.report();
-        meter
+        Self { progress, direction, digest, total, completed, next_report }
     }
 
     pub(super) fn add(&self, n_bytes: u64) {
@@ -67,7 +64,7 @@ impl<'a> Meter<'a> {
         self.report();
     }
 
-    fn report(&self) {
+    pub(super) fn report(&self) {
         let completed = self.completed.load(Ordering::Relaxed).min(self.total);
         let blob = BlobProgress { digest: self.digest, total: self.total, completed };
         (self.progress)(match self.direction {

@@ -1,7 +1,8 @@
 //! Pull and push: models between a store and a registry.
 //!
 //! The protocol is that of Docker's and the OCI's distribution specification, with Ollama's media
-//! types and login; `hf.co/<user>/<repository>:<quantisation>` is such a registry too.
+//! types and login; `hf.co/<user>/<repository>:<quantisation>` is such a registry too, with a way
+//! of its own (`hub`) to models of several files.
 //!
 //! A registry is not trusted: what it sends is limited, checked against the digest it was asked
 //! for before it becomes visible, and never says where something is stored. Where requests go and
@@ -27,6 +28,7 @@ mod body;
 mod challenge;
 mod download;
 mod error;
+mod hub;
 mod login;
 mod meter;
 mod options;
@@ -38,7 +40,7 @@ mod retry;
 mod session;
 
 pub use error::TransferError;
-pub use options::{Credentials, Key, Options};
+pub use options::{Credentials, Key, KeyFiles, Options};
 pub use progress::{BlobProgress, Event, Progress};
 pub use pull::pull;
 pub use push::push;

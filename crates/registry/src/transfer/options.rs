@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ring::signature::Ed25519KeyPair;
+use ring::signature::{Ed25519KeyPair, KeyPair as _};
+use ssh_key::private::Ed25519Keypair;
 
 use super::TransferError;
 
@@ -70,10 +71,40 @@ impl Key {
         Ok(Self { pair: Arc::new(pair), public })
     }
 
+    /// Makes a new key pair, as the texts of the two files that OpenSSH keeps one in.
+    ///
+    /// # Errors
+    /// If the system has no random numbers.
+    pub fn generate() -> Result<KeyFiles, TransferError> {
+        let key_error = |reason: String| TransferError::Key { reason };
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(|e| key_error(e.to_string()))?;
+        let pair =
+            Ed25519KeyPair::from_seed_unchecked(&seed).map_err(|e| key_error(e.to_string()))?;
+        let mut bytes = [0; 64];
+        bytes[..32].copy_from_slice(&seed);
+        bytes[32..].copy_from_slice(pair.public_key().as_ref());
+        let files = || -> Result<KeyFiles, ssh_key::Error> {
+            let key = ssh_key::PrivateKey::from(Ed25519Keypair::from_bytes(&bytes)?);
+            let private = key.to_openssh(ssh_key::LineEnding::LF)?.to_string();
+            Ok(KeyFiles { private, public: key.public_key().to_openssh()? })
+        };
+        files().map_err(|e| key_error(e.to_string()))
+    }
+
     /// `<public key>:<signature>`, both in base64: how Ollama's registry wants requests signed.
     pub(super) fn sign(&self, text: &str) -> String {
         format!("{}:{}", self.public, STANDARD.encode(self.pair.sign(text.as_bytes())))
     }
+}
+
+/// A key pair as OpenSSH keeps it. The private file must be readable by its owner only.
+#[derive(Clone)]
+pub struct KeyFiles {
+    /// The text of `id_ed25519`.
+    pub private: String,
+    /// The line in `id_ed25519.pub`, without a line end.
+    pub public: String,
 }
 
 /// How to deal with a registry. The defaults suit public ones.
@@ -88,6 +119,9 @@ pub struct Options {
     pub certificates: Vec<Vec<u8>>,
     /// Hosts that redirects may lead to wherever they are.
     pub trusted_hosts: BTreeSet<String>,
+    /// Hosts that are Hugging Face's hub: where their registry has no manifest for a model, as it
+    /// has none for weights in several files, it is looked for among the repository's files.
+    pub hub_hosts: BTreeSet<String>,
     /// What the registry is told of the program that asks.
     pub user_agent: String,
     /// Connections that fetch parts of a blob at a time.
@@ -116,10 +150,11 @@ impl Default for Options {
             insecure: false,
             certificates: Vec::new(),
             trusted_hosts: BTreeSet::new(),
+            hub_hosts: ["hf.co", "huggingface.co"].map(str::to_owned).into(),
             user_agent: concat!("camelid/", env!("CARGO_PKG_VERSION")).to_owned(),
             n_connections: 8,
             chunk_size: 16 * 1024 * 1024,
-            upload_chunk_size: 16 * 1024 * 1024,
+            upload_chunk_size: 4 * 1024 * 1024,
             stall_timeout: Duration::from_secs(30),
             stall_bytes: 16 * 1024,
             n_attempts: 6,
@@ -133,24 +168,12 @@ impl Default for Options {
 mod tests {
     use super::*;
 
-    fn key_file() -> (String, String) {
-        use ring::signature::KeyPair as _;
-        let seed = [7; 32];
-        let public = Ed25519KeyPair::from_seed_unchecked(&seed).unwrap();
-        let bytes: Vec<u8> = seed.iter().chain(public.public_key().as_ref()).copied().collect();
-        let bytes: [u8; 64] = bytes.try_into().unwrap();
-        let pair = ssh_key::private::Ed25519Keypair::from_bytes(&bytes).unwrap();
-        let key = ssh_key::PrivateKey::from(pair);
-        let pem = key.to_openssh(ssh_key::LineEnding::LF).unwrap().to_string();
-        (pem, key.public_key().to_openssh().unwrap())
-    }
-
     #[test]
     fn requests_are_signed_as_ollama_wants_them() {
-        let (pem, public_line) = key_file();
-        let signed = Key::from_openssh(&pem).unwrap().sign("GET,https://a/b,x");
+        let files = Key::generate().unwrap();
+        let signed = Key::from_openssh(&files.private).unwrap().sign("GET,https://a/b,x");
         let (public, signature) = signed.split_once(':').unwrap();
-        assert_eq!(Some(public), public_line.split(' ').nth(1));
+        assert_eq!(Some(public), files.public.split(' ').nth(1));
         // The raw key is the last 32 bytes of OpenSSH's form.
         let wire = STANDARD.decode(public).unwrap();
         let raw = &wire[wire.len() - 32..];
@@ -163,7 +186,7 @@ mod tests {
     #[test]
     fn other_files_are_no_keys() {
         assert!(Key::from_openssh("").is_err());
-        assert!(Key::from_openssh(&key_file().1).is_err());
+        assert!(Key::from_openssh(&Key::generate().unwrap().public).is_err());
     }
 
     #[test]

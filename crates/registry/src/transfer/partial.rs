@@ -43,7 +43,7 @@ impl Partial {
         size: u64,
         chunk_size: u64,
     ) -> Result<Option<Self>, StoreError> {
-        let path = dir.join(format!("partial-{}", digest.hex()));
+        let path = Self::path_in(dir, digest);
         let journal_path = path.with_extension("journal");
         let failed = |action, path: &Path| {
             let path = path.to_owned();
@@ -71,6 +71,16 @@ impl Partial {
         };
         partial.load().map_err(failed("reading", &partial.journal_path))?;
         Ok(Some(partial))
+    }
+
+    fn path_in(dir: &Path, digest: &Digest) -> PathBuf {
+        dir.join(format!("partial-{}", digest.hex()))
+    }
+
+    /// Bytes of disk that an interrupted download of the blob takes already.
+    pub(super) fn bytes_on_disk(dir: &Path, digest: &Digest) -> u64 {
+        let metadata = fs::metadata(Self::path_in(dir, digest));
+        metadata.map_or(0, |metadata| allocated(&metadata))
     }
 
     fn load(&mut self) -> io::Result<()> {
@@ -213,6 +223,26 @@ impl Partial {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(unix)]
+fn allocated(metadata: &fs::Metadata) -> u64 {
+    use std::os::unix::fs::MetadataExt;
+    metadata.blocks().saturating_mul(512)
+}
+
+/// Without holes a file takes what it is long.
+#[cfg(not(unix))]
+fn allocated(metadata: &fs::Metadata) -> u64 {
+    metadata.len()
+}
+
+impl Drop for Partial {
+    /// Lets go of the lock even if a process that is being started has the file for a moment.
+    fn drop(&mut self) {
+        // Closing the file, which comes next, lets go of it as well.
+        let _ = self.journal.unlock();
     }
 }
 

@@ -1,14 +1,15 @@
 //! From a registry into the store.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use reqwest::Method;
 use reqwest::header::ACCEPT;
+use reqwest::{Method, Url};
 
 use super::TransferError;
 use super::download::download;
+use super::hub;
 use super::meter::{Direction, Meter};
 use super::options::Options;
 use super::partial::Partial;
@@ -42,23 +43,28 @@ pub async fn pull(
     let session = Session::new(reference, options).await?;
     let name = store.resolve_case(&reference.name)?;
     progress(Event::PullingManifest);
-    let (manifest, bytes) = fetch_manifest(&session).await?;
+    let remote = Remote::find(&session).await?;
 
     let writer = store.writer()?;
-    let blobs = distinct_blobs(&manifest);
+    for bytes in &remote.made_here {
+        writer.put_bytes(bytes)?;
+    }
+    let blobs = distinct_blobs(&remote.manifest);
     check_disk(store, &blobs)?;
     let mut fetched = Vec::new();
     for layer in &blobs {
-        fetched.extend(fetch_blob(&session, store, &writer, layer, progress).await?);
+        let url = remote.url(&session, &layer.digest)?;
+        let blob = Fetch { session: &session, store, writer: &writer, layer, url };
+        if blob.fetch(progress).await? {
+            fetched.push(blob);
+        }
     }
     progress(Event::Verifying);
-    for partial in fetched {
-        let meter =
-            Meter::new(progress, Direction::Pull, partial.digest, partial.size, partial.size);
-        verify_blob(&session, store, partial, &meter).await?;
+    for blob in &fetched {
+        blob.verify(progress).await?;
     }
     progress(Event::WritingManifest);
-    let old = writer.put_manifest(&name, &bytes)?;
+    let old = writer.put_manifest(&name, &remote.bytes)?;
     drop(writer);
     if let Some(old) = old.filter(|_| options.prune) {
         progress(Event::RemovingUnused);
@@ -68,14 +74,41 @@ pub async fn pull(
     Ok(name)
 }
 
-async fn fetch_manifest(session: &Session) -> Result<(Manifest, Vec<u8>), TransferError> {
-    let url = session.url(&format!("manifests/{}", session.name.tag()))?;
-    let accept = format!("{}, {}", media_type::MANIFEST, media_type::OCI_MANIFEST);
-    let request = Request::new(Method::GET, url.clone()).header(ACCEPT, &accept)?;
-    let bytes = session.fetch(&request, MAX_MANIFEST_BYTES as u64).await?;
-    let manifest = Manifest::parse(&bytes)
-        .map_err(|source| TransferError::Manifest { url: shown(&url), source })?;
-    Ok((manifest, bytes))
+/// A model as a registry has it.
+pub(super) struct Remote {
+    pub(super) manifest: Manifest,
+    /// The manifest as it is stored.
+    pub(super) bytes: Vec<u8>,
+    /// Where blobs are that are not where registries have them.
+    pub(super) urls: HashMap<Digest, Url>,
+    /// Blobs that the registry does not have.
+    pub(super) made_here: Vec<Vec<u8>>,
+}
+
+impl Remote {
+    async fn find(session: &Session) -> Result<Self, TransferError> {
+        match Self::from_registry(session).await {
+            Err(error) if hub::may_have_it(session, &error) => hub::find(session, error).await,
+            other => other,
+        }
+    }
+
+    async fn from_registry(session: &Session) -> Result<Self, TransferError> {
+        let url = session.url(&format!("manifests/{}", session.name.tag()))?;
+        let accept = format!("{}, {}", media_type::MANIFEST, media_type::OCI_MANIFEST);
+        let request = Request::new(Method::GET, url.clone()).header(ACCEPT, &accept)?;
+        let bytes = session.fetch(&request, MAX_MANIFEST_BYTES as u64).await?;
+        let manifest = Manifest::parse(&bytes)
+            .map_err(|source| TransferError::Manifest { url: shown(&url), source })?;
+        Ok(Self { manifest, bytes, urls: HashMap::new(), made_here: Vec::new() })
+    }
+
+    fn url(&self, session: &Session, digest: &Digest) -> Result<Url, TransferError> {
+        match self.urls.get(digest) {
+            Some(url) => Ok(url.clone()),
+            None => session.url(&format!("blobs/{digest}")),
+        }
+    }
 }
 
 /// Every blob once, in the manifest's order.
@@ -88,7 +121,8 @@ fn check_disk(store: &Store, blobs: &[Layer]) -> Result<(), TransferError> {
     let mut needed: u64 = 0;
     for layer in blobs {
         if store.blob_path(&layer.digest)?.is_none() {
-            needed = needed.saturating_add(layer.size);
+            let here = Partial::bytes_on_disk(&store.root().join("blobs"), &layer.digest);
+            needed = needed.saturating_add(layer.size.saturating_sub(here));
         }
     }
     let root = store.root();
@@ -103,38 +137,79 @@ fn check_disk(store: &Store, blobs: &[Layer]) -> Result<(), TransferError> {
     }
 }
 
-/// Fetches a blob's bytes, if it is not there already; they are not verified yet.
-async fn fetch_blob(
-    session: &Session,
-    store: &Store,
-    writer: &Writer<'_>,
-    layer: &Layer,
-    progress: Progress<'_>,
-) -> Result<Option<Partial>, TransferError> {
-    let Layer { digest, size, .. } = layer;
-    let blobs = store.root().join("blobs");
-    loop {
-        if is_intact(store, digest, *size).await? {
+/// A blob to be fetched.
+///
+/// The download of one blob at most is held locked at a time: two pulls that held one each, and
+/// waited for the other's, would wait for ever.
+struct Fetch<'a> {
+    session: &'a Session,
+    store: &'a Store,
+    writer: &'a Writer<'a>,
+    layer: &'a Layer,
+    url: Url,
+}
+
+impl Fetch<'_> {
+    /// Fetches the bytes, if they are not there already; whether they are still to be verified.
+    async fn fetch(&self, progress: Progress<'_>) -> Result<bool, TransferError> {
+        let Layer { digest, size, .. } = self.layer;
+        let Some(partial) = self.begin().await? else {
             // Known to be intact now; this makes it look new.
-            writer.reuse(digest, *size)?;
-            Meter::new(progress, Direction::Pull, *digest, *size, *size);
-            return Ok(None);
-        }
-        let partial = Partial::open(&blobs, digest, *size, session.options.chunk_size)?;
-        let Some(partial) = partial else {
-            tokio::time::sleep(POLL_INTERVAL).await;
-            continue;
+            self.writer.reuse(digest, *size)?;
+            Meter::new(progress, Direction::Pull, *digest, *size, *size).report();
+            return Ok(false);
         };
-        // Between the look and the lock another download may have ended.
-        if is_intact(store, digest, *size).await? {
-            partial.remove()?;
-            continue;
-        }
         let meter = Meter::new(progress, Direction::Pull, *digest, *size, partial.n_done());
-        let partial = Mutex::new(partial);
-        download(session, &partial, &meter).await?;
+        meter.report();
+        self.complete(partial, &meter).await?;
         meter.finish();
-        return Ok(Some(unlocked(partial)));
+        Ok(true)
+    }
+
+    /// Hashes what was fetched and makes it a blob. Chunks that went bad on this disk are fetched
+    /// again, once.
+    async fn verify(&self, progress: Progress<'_>) -> Result<(), TransferError> {
+        let Layer { digest, size, .. } = self.layer;
+        let meter = Meter::new(progress, Direction::Pull, *digest, *size, *size);
+        let mut retry = Retry::BadChunks;
+        // Another pull of the same blob may have been quicker; then there is nothing to begin.
+        let mut begun = self.begin().await?;
+        while let Some(partial) = begun {
+            let partial = self.complete(partial, &meter).await?;
+            begun = finish(self.store, partial, retry).await?;
+            retry = Retry::Never;
+        }
+        Ok(())
+    }
+
+    /// The blob's download, for this task alone; `None` if the blob is there. Waits while others
+    /// are at it.
+    async fn begin(&self) -> Result<Option<Partial>, TransferError> {
+        let Layer { digest, size, .. } = self.layer;
+        let blobs = self.store.root().join("blobs");
+        while !is_intact(self.store, digest, *size).await? {
+            let partial = Partial::open(&blobs, digest, *size, self.session.options.chunk_size)?;
+            let Some(partial) = partial else {
+                tokio::time::sleep(POLL_INTERVAL).await;
+                continue;
+            };
+            // Between the look and the lock another download may have ended.
+            if !is_intact(self.store, digest, *size).await? {
+                return Ok(Some(partial));
+            }
+            partial.remove()?;
+        }
+        Ok(None)
+    }
+
+    async fn complete(
+        &self,
+        partial: Partial,
+        meter: &Meter<'_>,
+    ) -> Result<Partial, TransferError> {
+        let partial = Mutex::new(partial);
+        download(self.session, &self.url, &partial, meter).await?;
+        Ok(partial.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -142,23 +217,6 @@ async fn fetch_blob(
 async fn is_intact(store: &Store, digest: &Digest, size: u64) -> Result<bool, TransferError> {
     let (store, digest) = (store.clone(), *digest);
     blocking(move || Ok(store.writer()?.reuse(&digest, size)?.is_some())).await
-}
-
-/// Hashes a blob and makes it one. Chunks that went bad on this disk are fetched again, once.
-async fn verify_blob(
-    session: &Session,
-    store: &Store,
-    partial: Partial,
-    meter: &Meter<'_>,
-) -> Result<(), TransferError> {
-    let partial = match finish(store, partial, Retry::BadChunks).await? {
-        Finished::Stored => return Ok(()),
-        Finished::Incomplete(partial) => partial,
-    };
-    meter.set(partial.n_done());
-    let partial = Mutex::new(partial);
-    download(session, &partial, meter).await?;
-    finish(store, unlocked(partial), Retry::Never).await.map(drop)
 }
 
 /// What to do with a blob of the wrong digest.
@@ -170,34 +228,28 @@ enum Retry {
     Never,
 }
 
-enum Finished {
-    Stored,
-    Incomplete(Partial),
-}
-
-async fn finish(store: &Store, partial: Partial, retry: Retry) -> Result<Finished, TransferError> {
+/// Makes a download that is complete a blob, or gives back what is good of it.
+async fn finish(
+    store: &Store,
+    mut partial: Partial,
+    retry: Retry,
+) -> Result<Option<Partial>, TransferError> {
     let store = store.clone();
     blocking(move || {
-        let mut partial = partial;
         let found = partial.hash()?;
         if found == partial.digest {
             store.writer()?.adopt_partial(&partial.path, &found)?;
             partial.remove()?;
-            return Ok(Finished::Stored);
+            return Ok(None);
         }
         if retry == Retry::BadChunks && partial.forget_bad_chunks()? {
-            return Ok(Finished::Incomplete(partial));
+            return Ok(Some(partial));
         }
         let expected = partial.digest;
         partial.remove()?;
         Err(TransferError::DigestMismatch { expected, found })
     })
     .await
-}
-
-/// A partial download that nobody else has any more.
-fn unlocked(partial: Mutex<Partial>) -> Partial {
-    partial.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Does what takes long, or waits for the disk, where that keeps nobody else from working.

@@ -83,6 +83,7 @@ impl Upload<'_> {
     async fn run(&self, progress: Progress<'_>) -> Result<(), TransferError> {
         let Layer { digest, size, .. } = self.layer;
         let meter = Meter::new(progress, Direction::Push, *digest, *size, 0);
+        meter.report();
         if !self.exists().await?
             && let Some(place) = self.start().await?
         {
@@ -153,8 +154,13 @@ impl Upload<'_> {
                 // its own: registries drop an upload of which half a piece arrived.
                 pieces.size = (pieces.size / 2).max(MIN_UPLOAD_CHUNK);
                 pieces.own_connections = true;
-                place = self.resume(place).await?;
-                retries.after(error, place.offset > before).await?;
+                let Some(resumed) = self.resume(place).await? else { return Ok(()) };
+                place = resumed;
+                let made_progress = place.offset > before;
+                match is_misplaced(&error) {
+                    true => retries.after_remedy(error, made_progress).await?,
+                    false => retries.after(error, made_progress).await?,
+                }
             }
             meter.set(place.offset);
             meter.add(0);
@@ -200,32 +206,50 @@ impl Upload<'_> {
         }
     }
 
-    /// Finds out how much the registry has; a registry that has forgotten gets it all again.
-    async fn resume(&self, place: Place) -> Result<Place, TransferError> {
+    /// Finds out how much the registry has; a registry that has forgotten gets it all again, unless
+    /// it has the blob by now, which is `None`.
+    async fn resume(&self, place: Place) -> Result<Option<Place>, TransferError> {
         let request = Request::new(Method::GET, place.url.clone());
         match self.session.send(&request).await {
             Ok(response) => {
                 let offset = received(response.headers()).unwrap_or(0).min(self.layer.size);
                 let url = self.location(&place.url, &response).unwrap_or(place.url);
-                Ok(Place { url, offset })
+                Ok(Some(Place { url, offset }))
             }
             Err(TransferError::NotFound { .. } | TransferError::Status { .. }) => {
-                Ok(self.start().await?.unwrap_or(place))
+                match self.exists().await? {
+                    true => Ok(None),
+                    false => self.start().await,
+                }
             }
             // The pause before the next attempt comes from the caller.
-            Err(error) if error.is_transient() => Ok(place),
+            Err(error) if error.is_transient() => Ok(Some(place)),
             Err(error) => Err(error),
         }
     }
 
+    /// Ends an upload, of which every byte has been sent.
     async fn finish(&self, place: &Place) -> Result<(), TransferError> {
         let mut url = place.url.clone();
         url.query_pairs_mut().append_pair("digest", &self.layer.digest.to_string());
-        let request = Request::new(Method::PUT, url)
+        let mut request = Request::new(Method::PUT, url)
             .header(CONTENT_TYPE, "application/octet-stream")?
             .header(CONTENT_LENGTH, "0")?;
-        self.session.send(&request).await.map(drop)
+        request.is_slow = true;
+        match self.session.send(&request).await {
+            // Only the answer may have got lost.
+            Err(error) if error.is_transient() && self.exists().await? => Ok(()),
+            answer => answer.map(drop),
+        }
     }
+}
+
+/// Whether the registry has forgotten an upload, or has another part of it than was thought.
+fn is_misplaced(error: &TransferError) -> bool {
+    matches!(
+        error,
+        TransferError::NotFound { .. } | TransferError::Status { status: 400 | 416, .. }
+    )
 }
 
 /// `Range: 0-<last>`: how many bytes of an upload have arrived.

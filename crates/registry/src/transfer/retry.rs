@@ -28,9 +28,21 @@ impl<'a> Retries<'a> {
         error: TransferError,
         made_progress: bool,
     ) -> Result<(), TransferError> {
-        if !error.is_transient() {
-            return Err(error);
+        match error.is_transient() {
+            true => self.after_remedy(error, made_progress).await,
+            false => Err(error),
         }
+    }
+
+    /// The same for an error that passes because something was done about it.
+    ///
+    /// # Errors
+    /// That it was tried too often.
+    pub(super) async fn after_remedy(
+        &mut self,
+        error: TransferError,
+        made_progress: bool,
+    ) -> Result<(), TransferError> {
         if made_progress {
             self.n_failed = 0;
             return Ok(());

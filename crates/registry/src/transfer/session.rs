@@ -25,6 +25,8 @@ use crate::reference::{Reference, Scheme};
 const MAX_REDIRECTS: usize = 5;
 /// Bytes of an error's text that are kept.
 const MAX_ERROR_BYTES: u64 = 8 * 1024;
+/// How much longer than others a registry may take that has to hash what it received.
+const SLOW_FACTOR: u32 = 20;
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -36,11 +38,13 @@ pub(super) struct Request {
     pub(super) headers: HeaderMap,
     /// Sent again if the request is repeated.
     pub(super) body: Vec<u8>,
+    /// Whether the registry has work to do before it can answer.
+    pub(super) is_slow: bool,
 }
 
 impl Request {
     pub(super) fn new(method: Method, url: Url) -> Self {
-        Self { method, url, headers: HeaderMap::new(), body: Vec::new() }
+        Self { method, url, headers: HeaderMap::new(), body: Vec::new(), is_slow: false }
     }
 
     pub(super) fn header(mut self, name: HeaderName, value: &str) -> Result<Self, TransferError> {
@@ -84,13 +88,15 @@ impl Session {
         let text = format!("{}://{}/v2/{}/", scheme.as_str(), name.host(), name.repository());
         let base = Url::parse(&text)
             .map_err(|e| TransferError::Protocol { url: text, reason: e.to_string() })?;
-        let mut allowed = Allowed { hosts: options.trusted_hosts.clone(), ..Allowed::default() };
-        allowed.hosts.extend(proxy_hosts());
-        allowed.classes.extend(classes_of(&base).await);
-        let allowed = Arc::new(allowed);
+        let mut hosts = options.trusted_hosts.clone();
+        hosts.extend(proxy_hosts());
+        let for_registry = Allowed::for_registry(hosts.clone());
+        check_literal(&base, &for_registry)?;
+        let classes = classes_of(&base).await.into_iter().collect();
+        let allowed = Arc::new(Allowed { classes, hosts });
         Ok(Self {
-            direct: client(options, None)?,
-            guarded: client(options, Some(Arc::clone(&allowed)))?,
+            direct: client(options, Arc::new(for_registry))?,
+            guarded: client(options, Arc::clone(&allowed))?,
             authorization: Mutex::new(super::login::preemptive(&options.credentials)?),
             options: options.clone(),
             name,
@@ -165,7 +171,9 @@ impl Session {
         if let Some(value) = authorization.filter(|_| is_own) {
             builder = builder.header(AUTHORIZATION, value);
         }
-        match tokio::time::timeout(self.options.stall_timeout, builder.send()).await {
+        let factor = if request.is_slow { SLOW_FACTOR } else { 1 };
+        let timeout = self.options.stall_timeout.saturating_mul(factor);
+        match tokio::time::timeout(timeout, builder.send()).await {
             Ok(answer) => answer.map_err(|source| connection(url, source)),
             Err(_) => Err(self.stalled(url)),
         }
@@ -198,15 +206,9 @@ impl Session {
             return Err(refused(from, to, "it holds a password"));
         }
         // Names are looked at when they are resolved; here only those that are addresses already.
-        match literal_address(to) {
-            Some(address) if !self.is_own(to) => {
-                let host = to.host_str().unwrap_or_default();
-                match self.allowed.permits(host, address) {
-                    true => Ok(()),
-                    false => Err(TransferError::Address { host: host.to_owned(), address }),
-                }
-            }
-            _ => Ok(()),
+        match self.is_own(to) {
+            true => Ok(()),
+            false => check_literal(to, &self.allowed),
         }
     }
 
@@ -318,6 +320,15 @@ fn literal_address(url: &Url) -> Option<IpAddr> {
     host.trim_start_matches('[').trim_end_matches(']').parse().ok()
 }
 
+/// Refuses an address that is written as such, and not permitted.
+fn check_literal(url: &Url, allowed: &Allowed) -> Result<(), TransferError> {
+    let host = url.host_str().unwrap_or_default();
+    match literal_address(url).filter(|address| !allowed.permits(host, *address)) {
+        Some(address) => Err(TransferError::Address { host: host.to_owned(), address }),
+        None => Ok(()),
+    }
+}
+
 /// The classes of the registry's own addresses; none if it cannot be resolved, which the first
 /// request will say.
 async fn classes_of(url: &Url) -> Vec<Class> {
@@ -343,20 +354,18 @@ fn proxy_hosts() -> Vec<String> {
     names.into_iter().filter_map(std::env::var_os).filter_map(host).collect()
 }
 
-fn client(options: &Options, guard: Option<Arc<Allowed>>) -> Result<Client, TransferError> {
+fn client(options: &Options, allowed: Arc<Allowed>) -> Result<Client, TransferError> {
     // The library asks for one provider per process; where the program chose one, that stays.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let failed = |source| TransferError::Connection { url: "setting up TLS".to_owned(), source };
     let mut builder = Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(CONNECT_TIMEOUT)
-        .user_agent(&options.user_agent);
+        .user_agent(&options.user_agent)
+        .dns_resolver(Arc::new(GuardedResolver { allowed }));
     for pem in &options.certificates {
         let certificates = reqwest::Certificate::from_pem_bundle(pem).map_err(failed)?;
         builder = builder.tls_certs_merge(certificates);
-    }
-    if let Some(allowed) = guard {
-        builder = builder.dns_resolver(Arc::new(GuardedResolver { allowed }));
     }
     builder.build().map_err(failed)
 }

@@ -133,7 +133,7 @@ fn a_store_survives_being_killed_at_any_moment() {
             usize::from(!Store::open(dir.path()).unwrap().list().unwrap().models.is_empty());
     }
     // Otherwise the kills came before there was anything to break.
-    assert!(n_with_models > 100, "only {n_with_models} of {N_KILLS} runs got anywhere");
+    assert!(n_with_models > 50, "only {n_with_models} of {N_KILLS} runs got anywhere");
 }
 
 #[test]

@@ -214,6 +214,43 @@ async fn child() {
     fetch(&store, &reference, &patient()).await.unwrap();
 }
 
+fn spawn_child(store: &Path, reference: &str) -> Child {
+    Command::new(env::current_exe().unwrap())
+        .args(["--exact", "distribution::child", "--nocapture"])
+        .env(CHILD[0], store)
+        .env(CHILD[1], reference)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_processes_pulling_one_model_do_the_work_once() {
+    let Some(registry) = Distribution::start(false) else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    let weather = Weather { delay_per_kib: Duration::from_micros(60), ..Weather::default() };
+    let proxy = Proxy::start(registry.address, weather).await;
+    let there = reference(proxy.address, "ns/m");
+    add(&store, &there.name, &weights(3_000_000), None);
+    send(&store, &there, &patient()).await.unwrap();
+    store.delete(&there.name).unwrap();
+    let before = proxy.n_down();
+    let text = format!("http://{}", there.name.full());
+    let mut children = [spawn_child(dir.path(), &text), spawn_child(dir.path(), &text)];
+    for child in &mut children {
+        while child.try_wait().unwrap().is_none() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert!(child.wait().unwrap().success());
+    }
+    assert!(store.verify(Repair::No, &mut |_| {}).unwrap().is_healthy());
+    assert_eq!(store.list().unwrap().models.len(), 1);
+    let fetched = proxy.n_down() - before;
+    assert!(fetched < 3_300_000, "{fetched} bytes were fetched for 3 000 000");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_is_killed_goes_on_from_its_finished_chunks() {
     let Some(registry) = Distribution::start(false) else { return };
@@ -231,14 +268,7 @@ async fn a_client_that_is_killed_goes_on_from_its_finished_chunks() {
     let text = format!("http://{}", there.name.full());
     let mut n_kills: u64 = 0;
     let done = loop {
-        let mut child = Command::new(env::current_exe().unwrap())
-            .args(["--exact", "distribution::child", "--nocapture"])
-            .env(CHILD[0], dir.path())
-            .env(CHILD[1], &text)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut child = spawn_child(dir.path(), &text);
         // Different moments, growing, so that it ends.
         let patience = Duration::from_millis(40 + 37 * (n_kills % 5) + 4 * n_kills);
         tokio::time::sleep(patience).await;

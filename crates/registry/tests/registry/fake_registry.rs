@@ -7,8 +7,11 @@ use std::time::Duration;
 
 use camelid_registry::transfer::{Event, Options, TransferError, pull};
 use camelid_registry::{Digest, Manifest, ModelName, Reference, Store, media_type};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{
+    AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader,
+};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 /// A request as it came.
 #[derive(Debug, Clone)]
@@ -23,6 +26,11 @@ pub(crate) struct Asked {
 impl Asked {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The same request for another path.
+    pub(crate) fn with_path(&self, path: &str) -> Self {
+        Self { path: path.to_owned(), ..self.clone() }
     }
 
     /// The range asked for, its end exclusive.
@@ -92,16 +100,30 @@ pub(crate) struct FakeRegistry {
 
 impl FakeRegistry {
     pub(crate) async fn start(handler: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Self {
+        Self::start_with(None, handler).await
+    }
+
+    /// Speaks TLS if it is given something to speak it with.
+    pub(crate) async fn start_with(
+        tls: Option<TlsAcceptor>,
+        handler: impl Fn(&Asked) -> Answer + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let (log, handler): (_, Arc<Handler>) = (Arc::clone(&asked), Arc::new(handler));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (log, handler) = (Arc::clone(&log), Arc::clone(&handler));
+                let (log, handler, tls) = (Arc::clone(&log), Arc::clone(&handler), tls.clone());
                 tokio::spawn(async move {
-                    // The client may hang up at any time.
-                    let _ = serve(stream, &log, &*handler).await;
+                    // The client may hang up at any time, or not trust the certificate.
+                    let _ = match tls {
+                        None => serve(stream, &log, &*handler).await,
+                        Some(tls) => match tls.accept(stream).await {
+                            Ok(stream) => serve(stream, &log, &*handler).await,
+                            Err(error) => Err(error),
+                        },
+                    };
                 });
             }
         });
@@ -118,7 +140,7 @@ impl FakeRegistry {
 }
 
 async fn serve(
-    stream: TcpStream,
+    stream: impl AsyncRead + AsyncWrite + Unpin,
     log: &Mutex<Vec<Asked>>,
     handler: &Handler,
 ) -> std::io::Result<()> {
@@ -162,7 +184,7 @@ async fn serve(
     Ok(())
 }
 
-async fn read_request(stream: &mut BufReader<TcpStream>) -> std::io::Result<Option<Asked>> {
+async fn read_request(stream: &mut (impl AsyncBufRead + Unpin)) -> std::io::Result<Option<Asked>> {
     let mut line = String::new();
     if stream.read_line(&mut line).await? == 0 {
         return Ok(None);
@@ -224,7 +246,7 @@ pub(crate) fn quick() -> Options {
     options.insecure = true;
     options.chunk_size = 64 * 1024;
     options.upload_chunk_size = 256 * 1024;
-    options.stall_timeout = Duration::from_millis(400);
+    options.stall_timeout = Duration::from_secs(1);
     options.stall_bytes = 1024;
     options.n_attempts = 3;
     options.retry_delay = Duration::from_millis(5);

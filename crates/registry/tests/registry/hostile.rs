@@ -248,3 +248,15 @@ async fn tokens_are_limited_and_may_be_refused() {
         assert!(registry.asked().len() <= 3, "{what}");
     }
 }
+
+#[tokio::test]
+async fn registries_are_not_looked_for_where_clouds_keep_secrets() {
+    for host in ["169.254.169.254", "0.0.0.0", "2852039166", "0xA9.0xFE.0xA9.0xFE"] {
+        let local = Local::new();
+        let reference = camelid_registry::Reference::parse(&format!("http://{host}/a/b")).unwrap();
+        let pulled =
+            camelid_registry::transfer::pull(&local.store, &reference, &quick(), &|_| {}).await;
+        let error = pulled.unwrap_err();
+        assert!(matches!(error, TransferError::Address { .. }), "{host}: {error}");
+    }
+}

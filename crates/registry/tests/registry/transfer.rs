@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use camelid_registry::transfer::{Credentials, Event, TransferError, pull, push};
-use camelid_registry::{Digest, Health, Reference};
+use camelid_registry::{Digest, Health, Manifest, Reference, media_type};
 
 use crate::fake_registry::{After, Answer, Asked, FakeRegistry, Local, RemoteModel, quick, within};
 
@@ -101,16 +101,51 @@ async fn an_interrupted_pull_goes_on_from_its_finished_chunks() {
     })
     .await;
     let local = Local::new();
-    let error = local.pull(&registry).await.unwrap_err();
+    // One after another, so that it is certain which are there when the first is refused.
+    let mut options = quick();
+    options.n_connections = 1;
+    let error = local.pull_with(&registry, &options).await.unwrap_err();
     assert!(matches!(error, TransferError::GaveUp { attempts: 3, .. }), "{error}");
     local.assert_untouched("a failed pull");
     is_down.store(1, Ordering::Relaxed);
     let n_before = registry.asked().len();
     local.pull(&registry).await.unwrap();
     let again: Vec<Asked> = registry.asked().split_off(n_before);
-    let fetched: usize =
-        again.iter().filter_map(Asked::range).map(|(start, end)| end - start).sum();
-    assert!(fetched < 1_000_000 - 65_536, "{fetched} bytes were fetched again");
+    let weights = again.iter().filter(|a| a.path == model.weights_path());
+    let first = weights.filter_map(Asked::range).map(|(start, _)| start).min();
+    assert_eq!(first, Some(8 * 65_536), "the chunks before were there");
+}
+
+#[tokio::test]
+async fn a_chunk_that_went_bad_on_disk_is_fetched_again_alone() {
+    let model = RemoteModel::new(1_000_000);
+    let remote = model.clone();
+    let is_up = Arc::new(AtomicUsize::new(0));
+    let up = Arc::clone(&is_up);
+    let config_path = format!("/v2/ns/m/blobs/{}", Digest::of(b"{}"));
+    let registry = FakeRegistry::start(move |asked| {
+        let is_down = asked.path == config_path && up.load(Ordering::Relaxed) == 0;
+        if is_down { Answer::new(503) } else { remote.answer(asked) }
+    })
+    .await;
+    let local = Local::new();
+    local.pull(&registry).await.unwrap_err();
+    // The weights are complete and not verified yet. Now the disk loses some of them.
+    let partial = format!("blobs/partial-{}", Digest::of(&model.weights).hex());
+    let path = local.store.root().join(partial);
+    let mut bytes = std::fs::read(&path).unwrap();
+    assert_eq!(bytes, *model.weights);
+    bytes[700_000..700_100].fill(0);
+    std::fs::write(&path, bytes).unwrap();
+
+    is_up.store(1, Ordering::Relaxed);
+    let n_before = registry.asked().len();
+    let name = local.pull(&registry).await.unwrap();
+    assert_eq!(local.store.find(&name).unwrap().unwrap().health, Health::Verified);
+    let again = registry.asked().split_off(n_before);
+    let ranges: Vec<_> =
+        again.iter().filter(|a| a.path == model.weights_path()).filter_map(Asked::range).collect();
+    assert_eq!(ranges, [(655_360, 720_896)]);
 }
 
 #[tokio::test]
@@ -143,6 +178,42 @@ async fn two_pulls_at_once_do_the_work_once() {
         .map(|(a, b)| b - a)
         .sum();
     assert_eq!(fetched, 1_000_000);
+}
+
+#[tokio::test]
+async fn pulls_that_share_blobs_do_not_wait_for_each_other_for_ever() {
+    let blobs = [RemoteModel::new(200_000).weights, RemoteModel::new(200_001).weights];
+    let layers = blobs.clone().map(|blob| {
+        camelid_registry::Layer::new(media_type::MODEL, Digest::of(&blob), blob.len() as u64)
+    });
+    let config = camelid_registry::Layer::new(media_type::CONFIG, Digest::of(&blobs[0]), 200_000);
+    let registry = FakeRegistry::start(move |asked| {
+        let [first, second] = layers.clone();
+        let layers = match asked.path.as_str() {
+            "/v2/ns/one/manifests/latest" => vec![first, second],
+            "/v2/ns/two/manifests/latest" => vec![second, first],
+            path => {
+                let blob = blobs.iter().find(|blob| path.ends_with(&Digest::of(blob).hex()));
+                return blob.map_or(Answer::new(404), |blob| Answer::part(blob, asked));
+            }
+        };
+        Answer::ok(Manifest::new(config.clone(), layers).to_bytes().unwrap())
+    })
+    .await;
+    let reference =
+        |model: &str| Reference::parse(&format!("http://{}/ns/{model}", registry.address)).unwrap();
+    let local = Local::new();
+    let (one, two, options) = (reference("one"), reference("two"), quick());
+    let (first, second) = within(async {
+        tokio::join!(
+            pull(&local.store, &one, &options, &|_| {}),
+            pull(&local.store, &two, &options, &|_| {})
+        )
+    })
+    .await;
+    for name in [first.unwrap(), second.unwrap()] {
+        assert_eq!(local.store.find(&name).unwrap().unwrap().health, Health::Verified);
+    }
 }
 
 #[tokio::test]
@@ -242,7 +313,8 @@ fn receiving(cut_after: Option<usize>) -> impl Fn(&Asked) -> Answer + Send + Syn
                 let bytes = uploads.remove(path).unwrap();
                 assert_eq!(Digest::of(&bytes).to_string(), digest);
                 blobs.insert(digest, bytes);
-                Answer::new(201)
+                // The blob is there, only the answer gets lost.
+                Answer::new(if cut_after.is_some() { 504 } else { 201 })
             }
             "HEAD" => match blobs.contains_key(path.rsplit('/').next().unwrap()) {
                 true => Answer::new(200),
@@ -279,6 +351,73 @@ async fn a_model_is_pushed_and_only_once() {
         let again = target.asked().split_off(asked.len());
         assert!(again.iter().all(|a| a.method != "POST" && a.method != "PATCH"), "sent again");
     }
+}
+
+#[tokio::test]
+async fn a_registry_that_forgets_an_upload_gets_it_again() {
+    let model = RemoteModel::new(700_000);
+    let remote = model.clone();
+    let source = FakeRegistry::start(move |asked| remote.answer(asked)).await;
+    let local = Local::new();
+    let name = local.pull(&source).await.unwrap();
+    let well = receiving(None);
+    let n_patches = AtomicUsize::new(0);
+    let target = FakeRegistry::start(move |asked| {
+        let is_upload = asked.path.contains("/uploads/") && asked.method != "POST";
+        let is_second = asked.method == "PATCH" && n_patches.fetch_add(1, Ordering::Relaxed) == 1;
+        // From the second piece on the first upload is gone.
+        let is_gone = asked.path.ends_with("/uploads/0") && n_patches.load(Ordering::Relaxed) > 1;
+        if is_upload && (is_second || is_gone) { Answer::new(404) } else { well(asked) }
+    })
+    .await;
+    let to = Reference::parse(&format!("http://{}/ns/m:t", target.address)).unwrap();
+    local.store.copy(&name, &to.name).unwrap();
+    within(push(&local.store, &to, &quick(), &|_| {})).await.unwrap();
+    let posts = target.asked().iter().filter(|a| a.method == "POST").count();
+    assert_eq!(posts, 3, "weights twice, configuration once");
+}
+
+#[tokio::test]
+async fn a_split_model_of_the_hub_becomes_one_model() {
+    let parts = [RemoteModel::new(100_000).weights, RemoteModel::new(70_000).weights];
+    let served = parts.clone();
+    let registry = FakeRegistry::start(move |asked| {
+        let name = |i: usize| format!("Q8_0/m-Q8_0-0000{}-of-00002.gguf", i + 1);
+        if asked.path == "/api/models/ns/m/tree/main?recursive=true" {
+            let file = |i: usize| {
+                let (digest, size) = (Digest::of(&served[i]).hex(), served[i].len());
+                serde_json::json!({"type": "file", "path": name(i), "size": size, "lfs": {"oid": digest, "size": size}})
+            };
+            // Not in order, and with files that are none of the model's.
+            let readme = serde_json::json!({"type": "file", "path": "README.md", "size": 1});
+            return Answer::ok(serde_json::json!([file(1), readme, file(0)]).to_string());
+        }
+        match (0..2).find(|i| asked.path == format!("/ns/m/resolve/main/{}", name(*i))) {
+            Some(i) => Answer::part(&served[i], asked),
+            None => Answer::new(400),
+        }
+    })
+    .await;
+    let reference = Reference::parse(&format!("http://{}/ns/m:q8_0", registry.address)).unwrap();
+    let local = Local::new();
+    let error = within(pull(&local.store, &reference, &quick(), &|_| {})).await.unwrap_err();
+    assert!(
+        matches!(error, TransferError::Status { status: 400, .. }),
+        "no hub, no search: {error}"
+    );
+
+    let mut options = quick();
+    options.hub_hosts.insert(registry.address.to_string());
+    let name = within(pull(&local.store, &reference, &options, &|_| {})).await.unwrap();
+    let model = local.store.find(&name).unwrap().unwrap();
+    assert_eq!(model.health, Health::Verified);
+    let digests: Vec<Digest> = model.manifest.layers.iter().map(|layer| layer.digest).collect();
+    assert_eq!(digests, parts.map(|part| Digest::of(&part)));
+    assert_eq!(model.manifest.layers[1].from.as_deref(), Some("Q8_0/m-Q8_0-00002-of-00002.gguf"));
+
+    let other = Reference::parse(&format!("http://{}/ns/m:q2_k", registry.address)).unwrap();
+    let error = within(pull(&local.store, &other, &options, &|_| {})).await.unwrap_err();
+    assert!(matches!(error, TransferError::Status { status: 400, .. }), "{error}");
 }
 
 #[tokio::test]
