@@ -1,6 +1,6 @@
 //! One model: where its weights are and what goes with them.
 
-use std::{io::Read, path::PathBuf, sync::OnceLock, time::SystemTime};
+use std::{path::PathBuf, sync::OnceLock, time::SystemTime};
 
 use camelid_api_types::{
     Timestamp,
@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::{catalog::CatalogError, prompting::TemplateError, summary};
 
 /// Most bytes of a template, a system text or another layer that is read whole.
-const MAX_TEXT_BYTES: u64 = 16 << 20;
+const MAX_TEXT_BYTES: usize = 16 << 20;
 
 /// Where a model's bytes are.
 #[derive(Debug, Clone)]
@@ -157,13 +157,7 @@ impl Manners {
 }
 
 fn read_text(store: &Store, layer: &Layer) -> Result<String, StoreError> {
-    let mut bytes = Vec::new();
-    let mut blob = store.open_blob(&layer.digest)?.take(MAX_TEXT_BYTES);
-    blob.read_to_end(&mut bytes).map_err(|source| StoreError::Io {
-        action: "reading",
-        path: layer.digest.to_string().into(),
-        source,
-    })?;
+    let bytes = store.read_blob(&layer.digest, MAX_TEXT_BYTES)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
