@@ -33,10 +33,10 @@ pub struct ContextLimit {
 /// use camelid_api_types::ollama::Message;
 /// use camelid_template::{ContextLimit, fit_messages};
 ///
-/// let messages = [Message::system("s"), Message::user("old"), Message::assistant("a"), Message::user("new")];
+/// let messages = [Message::system("s"), Message::user("old"), Message::user("new")];
 /// let limit = ContextLimit { n_ctx: 2, tokens_per_image: 0 };
 /// let kept = fit_messages(&messages, limit, |kept| Ok::<_, ()>(kept.len()))?;
-/// assert_eq!(kept, [0, 3]);
+/// assert_eq!(kept, [0, 2]);
 /// # Ok::<(), ()>(())
 /// ```
 pub fn fit_messages<E>(
@@ -51,8 +51,8 @@ pub fn fit_messages<E>(
         let kept = kept_from(messages, start);
         let candidate: Vec<&Message> = kept.iter().map(|&i| &messages[i]).collect();
         let n_images: usize = candidate.iter().map(|m| m.images.len()).sum();
-        let n_tokens = count(&candidate)?
-            .saturating_add(n_images.saturating_mul(limit.tokens_per_image));
+        let n_tokens =
+            count(&candidate)?.saturating_add(n_images.saturating_mul(limit.tokens_per_image));
         if n_tokens <= limit.n_ctx || start >= last_start {
             return Ok(kept);
         }

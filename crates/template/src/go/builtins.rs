@@ -33,7 +33,12 @@ pub(super) static BUILTINS: &[Function] = &[
     row("ge", 2, Some(2), |_, args| Ok(Value::Bool(!lt(args)?))),
 ];
 
-const fn row(name: &'static str, min_args: usize, max_args: Option<usize>, call: Eager) -> Function {
+const fn row(
+    name: &'static str,
+    min_args: usize,
+    max_args: Option<usize>,
+    call: Eager,
+) -> Function {
     Function { name, min_args, max_args, call: Call::Eager(call) }
 }
 
@@ -101,7 +106,9 @@ fn slice(args: &[Value]) -> Outcome {
     let length = match item {
         Value::Nil => return Err("slice of untyped nil".to_owned()),
         _ if bounds.len() > 3 => return Err(format!("too many slice indexes: {}", bounds.len())),
-        Value::Str(_) if bounds.len() == 3 => return Err("cannot 3-index slice a string".to_owned()),
+        Value::Str(_) if bounds.len() == 3 => {
+            return Err("cannot 3-index slice a string".to_owned());
+        }
         Value::Str(text) => text.len(),
         Value::List(list) => list.items().len(),
         other => return Err(format!("can't slice item of type {}", other.type_name())),
@@ -169,11 +176,17 @@ fn eq(args: &[Value]) -> Result<bool, String> {
 
 fn equal(a: &Value, b: &Value) -> Result<bool, String> {
     match (basic(a), basic(b)) {
-        (Some(x), Some(y)) if std::mem::discriminant(&x) == std::mem::discriminant(&y) => Ok(x == y),
+        (Some(x), Some(y)) if std::mem::discriminant(&x) == std::mem::discriminant(&y) => {
+            Ok(x == y)
+        }
         _ if matches!((a, b), (Value::Nil, _) | (_, Value::Nil)) => {
             Ok(matches!((a, b), (Value::Nil, Value::Nil)))
         }
-        (None, None) => Err(format!("non-comparable type {}: {}", sprint(&[a.clone()]), a.type_name())),
+        (None, None) => Err(format!(
+            "non-comparable type {}: {}",
+            sprint(std::slice::from_ref(a)),
+            a.type_name()
+        )),
         _ => Err(incompatible(a, b)),
     }
 }

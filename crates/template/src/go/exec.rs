@@ -82,10 +82,8 @@ pub(super) fn execute(
     match exec.walk(data, nodes) {
         Ok(()) => Ok(exec.out),
         Err(Stop::Error(error)) => Err(*error),
-        Err(Stop::Break | Stop::Continue) => match exec.fail("loop control outside a loop") {
-            Stop::Error(error) => Err(*error),
-            Stop::Break | Stop::Continue => Ok(exec.out),
-        },
+        // The parser lets these stand in loops alone, and loops end them.
+        Err(Stop::Break | Stop::Continue) => Ok(exec.out),
     }
 }
 
@@ -206,7 +204,9 @@ impl<'t> Exec<'t> {
                 usize::try_from(*n).unwrap_or(0)
             }
             Value::Int(n) => {
-                return Err(self.fail(format!("can't use {n} to iterate over more than one variable")));
+                return Err(
+                    self.fail(format!("can't use {n} to iterate over more than one variable"))
+                );
             }
             Value::Nil => 0,
             other => {

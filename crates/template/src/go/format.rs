@@ -1,8 +1,10 @@
 //! Go's `fmt`: how values print, and `printf`.
 //!
-//! `%v` is what an action prints: strings raw, lists `[a b]`, maps `map[k:v]` sorted by key, structs
-//! `{a b}`. A value that cannot be printed with a verb prints as `%!verb(type=value)`, as in Go, and
-//! is no error. Widths and precisions above Go's own limit of a million are refused its way too.
+//! `%v` is what an action prints: strings raw, lists `[a b]`, maps `map[k:v]` sorted by key,
+//! structs
+//! `{a b}`. A value that cannot be printed with a verb prints as `%!verb(type=value)`, as in Go,
+//! and is no error. Widths and precisions above Go's own limit of a million are refused its way
+//! too.
 
 mod number;
 mod spec;

@@ -235,8 +235,8 @@ impl<'a> Lexer<'a> {
 
     /// `.Field` or `$variable`; alone they are dot and the root.
     fn name(&mut self, kind: Kind) -> Result<(), LexError> {
-        let width = 1 + self.rest()[1..].len()
-            - self.rest()[1..].trim_start_matches(is_alphanumeric).len();
+        let width =
+            1 + self.rest()[1..].len() - self.rest()[1..].trim_start_matches(is_alphanumeric).len();
         if width == 1 && kind == Kind::Field {
             self.push(Kind::Keyword, self.pos + 1);
             return Ok(());
@@ -360,8 +360,8 @@ mod tests {
         let kinds: Vec<Kind> = tokens("{{if .A.B $x true eq}}").0.iter().map(|t| t.kind).collect();
         use Kind::{Bool, Eof, Field, Identifier, Keyword, LeftDelim, RightDelim, Space, Variable};
         let wanted = [
-            LeftDelim, Keyword, Space, Field, Field, Space, Variable, Space, Bool, Space, Identifier,
-            RightDelim, Eof,
+            LeftDelim, Keyword, Space, Field, Field, Space, Variable, Space, Bool, Space,
+            Identifier, RightDelim, Eof,
         ];
         assert_eq!(kinds, wanted);
     }

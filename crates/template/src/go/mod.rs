@@ -6,13 +6,13 @@
 //! and Go's error texts with their positions. The option is `missingkey=zero`, as Ollama sets it.
 //! Written from the language's documentation and checked against what Go 1.27 prints.
 //!
-//! The way of a template: [`lexer`] cuts text into tokens, [`parser`] makes the tree of [`ast`],
-//! [`exec`] walks it over a [`Value`], calling [`builtins`] and printing with [`format`]. A template
+//! The way of a template: `lexer` cuts text into tokens, `parser` makes the tree of `ast`,
+//! `exec` walks it over a [`Value`], calling `builtins` and printing with `format`. A template
 //! is parsed once and rendered many times, from any thread.
 //!
 //! Templates come with downloaded models, so everything is bounded: text length, nesting, template
-//! recursion, steps, output, and the size of any text a function makes (constants in [`exec`] and
-//! [`parser`]).
+//! recursion, steps, output, and the size of any text a function makes (constants in `exec` and
+//! `parser`).
 //!
 //! Not here: methods and channels (no data of ours has them), complex numbers, `html/template`.
 

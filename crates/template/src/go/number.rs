@@ -130,7 +130,10 @@ mod tests {
 
     #[test]
     fn escapes_resolve() {
-        assert_eq!(unquote(r#""a\n\"\\\x41\101\u00e9\U0001F600""#).as_deref(), Some("a\n\"\\AAé😀"));
+        assert_eq!(
+            unquote(r#""a\n\"\\\x41\101\u00e9\U0001F600""#).as_deref(),
+            Some("a\n\"\\AAé😀")
+        );
         assert_eq!(unquote(r#""\q""#), None);
         assert_eq!(unquote(r#""\ud800""#), None);
         assert_eq!(unquote(r#""\777""#), None);

@@ -26,8 +26,7 @@ pub(super) fn parse(
     text: &str,
     tables: &[&'static [Function]],
 ) -> Result<Trees, ParseError> {
-    let refuse =
-        |line, message| Err(ParseError { name: name.to_owned(), line, message });
+    let refuse = |line, message| Err(ParseError { name: name.to_owned(), line, message });
     if text.len() > MAX_TEXT {
         let message = format!("text is {} bytes, at most {MAX_TEXT} are allowed", text.len());
         return refuse(1, message);
@@ -274,7 +273,11 @@ impl<'a> Parser<'a> {
     fn loop_control(&mut self, word: &str, node: Node) -> Parsed<Node> {
         let context = format!("{{{{{word}}}}}");
         self.expect(Kind::RightDelim, &context)?;
-        if self.range_depth == 0 { Err(format!("{context} outside {{{{range}}}}")) } else { Ok(node) }
+        if self.range_depth == 0 {
+            Err(format!("{context} outside {{{{range}}}}"))
+        } else {
+            Ok(node)
+        }
     }
 
     fn branch(&mut self, kind: BranchKind) -> Parsed<Node> {
@@ -449,9 +452,9 @@ impl<'a> Parser<'a> {
             Kind::Char => constant(&token, parse_char(token.text)?),
             Kind::Number => constant(&token, parse_number(token.text)?),
             Kind::String | Kind::RawString => constant(&token, string_text(&token)?.into()),
-            Kind::LeftParen => Expr::Pipe(self.nested(|parser| {
-                parser.pipeline("parenthesized pipeline", Kind::RightParen)
-            })?),
+            Kind::LeftParen => Expr::Pipe(
+                self.nested(|parser| parser.pipeline("parenthesized pipeline", Kind::RightParen))?,
+            ),
             _ => {
                 self.back();
                 return Ok(None);
@@ -487,7 +490,8 @@ fn check_pipeline(pipe: &Pipe, context: &str) -> Parsed<()> {
         return Err(format!("missing value for {context}"));
     }
     for (i, command) in pipe.cmds.iter().enumerate().skip(1) {
-        if let Some(Expr::Dot | Expr::Nil | Expr::Constant(..)) = command.args.first().map(|a| &a.expr)
+        if let Some(Expr::Dot | Expr::Nil | Expr::Constant(..)) =
+            command.args.first().map(|a| &a.expr)
         {
             return Err(format!("non executable command in pipeline stage {}", i + 1));
         }

@@ -193,9 +193,9 @@ impl From<&Json> for Value {
             Json::Array(items) => {
                 Self::List(List::new(items.iter().map(Self::from).collect(), Print::Go))
             }
-            Json::Object(map) => Self::Map(Arc::new(
-                map.iter().map(|(k, v)| (k.as_str(), Self::from(v))).collect(),
-            )),
+            Json::Object(map) => {
+                Self::Map(Arc::new(map.iter().map(|(k, v)| (k.as_str(), Self::from(v))).collect()))
+            }
         }
     }
 }

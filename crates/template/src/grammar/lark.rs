@@ -58,9 +58,10 @@ impl Builder<'_> {
         let mut parts = Vec::new();
         let mut rest = text;
         while !rest.is_empty() {
-            let tokens = self.marks.iter().filter_map(|mark| {
-                Some((rest.find(mark)?, *mark, (self.token_id)(mark)?))
-            });
+            let tokens = self
+                .marks
+                .iter()
+                .filter_map(|mark| Some((rest.find(mark)?, *mark, (self.token_id)(mark)?)));
             match tokens.min_by_key(|&(at, mark, _)| (at, std::cmp::Reverse(mark.len()))) {
                 Some((at, mark, id)) => {
                     parts.extend((at > 0).then(|| quoted(&rest[..at])));
@@ -107,7 +108,8 @@ impl Builder<'_> {
         for (k, (key, property)) in properties.iter().enumerate() {
             let next = k + 1;
             let is_required = parameters.required.contains(key);
-            let (given, skipped) = (format!("arg_{i}_{k} more_{i}_{next}"), format!("args_{i}_{next}"));
+            let (given, skipped) =
+                (format!("arg_{i}_{k} more_{i}_{next}"), format!("args_{i}_{next}"));
             let first = if is_required { given.clone() } else { format!("{given} | {skipped}") };
             self.rule(&format!("args_{i}_{k}"), &first);
             if k > 0 {

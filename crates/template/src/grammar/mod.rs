@@ -60,8 +60,10 @@ pub type TokenId<'a> = &'a dyn Fn(&str) -> Option<u32>;
 /// ```
 /// use camelid_template::{OutputFormat, ToolChoice, tool_grammar};
 ///
-/// let tool = serde_json::json!({"type": "function", "function": {"name": "now", "parameters": {"type": "object"}}});
-/// let tools = [serde_json::from_value(tool)?];
+/// let tools = [serde_json::from_value(serde_json::json!({
+///     "type": "function",
+///     "function": {"name": "now", "parameters": {"type": "object"}}
+/// }))?];
 /// let format = OutputFormat::by_name("qwen3").expect("a known name");
 /// let lark = tool_grammar(format, &tools, ToolChoice::Required, false, &|_| None)?;
 /// assert!(lark.starts_with("start: call\n"));
@@ -75,8 +77,7 @@ pub fn tool_grammar(
     token_id: TokenId<'_>,
 ) -> Result<String, GrammarError> {
     let tools = chosen(tools, choice)?;
-    let shape =
-        shape::of(format.name()).ok_or(GrammarError::NoCalls { format: format.name() })?;
+    let shape = shape::of(format.name()).ok_or(GrammarError::NoCalls { format: format.name() })?;
     Ok(lark::grammar(shape, &tools, parallel, format.visible_tokens(), token_id))
 }
 

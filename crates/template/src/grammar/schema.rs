@@ -8,7 +8,7 @@ pub(super) fn arguments(parameters: &ToolParameters) -> Json {
     // Parameters are plain data; there is nothing in them that JSON cannot say.
     let mut schema = serde_json::to_value(parameters).unwrap_or_default();
     if let Json::Object(map) = &mut schema {
-        map.retain(|key, value| !value.is_null() && !(key == "type" && value == ""));
+        map.retain(|key, value| !value.is_null() && (key != "type" || value != ""));
         map.entry("type").or_insert_with(|| "object".into());
         map.entry("properties").or_insert_with(|| Json::Object(Map::new()));
         map.insert("additionalProperties".to_owned(), false.into());
@@ -25,7 +25,8 @@ pub(super) fn calls(tools: &[&Tool]) -> Json {
         .iter()
         .map(|tool| {
             let mut schema = arguments(&tool.function.parameters);
-            if let Some(Json::Object(own)) = schema.as_object_mut().and_then(|m| m.remove("$defs")) {
+            if let Some(Json::Object(own)) = schema.as_object_mut().and_then(|m| m.remove("$defs"))
+            {
                 definitions.extend(own);
             }
             json!({

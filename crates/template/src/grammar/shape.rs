@@ -54,11 +54,8 @@ const fn each(before: &'static str, after: &'static str) -> Each {
     Each { before, after, separator: "", text: Text::Bare }
 }
 
-const HERMES: Shape = json(
-    "<tool_call>\n{\"name\": \"{name}\", \"arguments\": ",
-    "}\n</tool_call>",
-    "\n",
-);
+const HERMES: Shape =
+    json("<tool_call>\n{\"name\": \"{name}\", \"arguments\": ", "}\n</tool_call>", "\n");
 const CODER: Shape = Shape {
     open: "",
     separator: "\n",
@@ -72,10 +69,7 @@ const PAIRS: Shape = Shape {
     separator: "\n",
     close: "",
     before: "<tool_call>{name}\n",
-    arguments: Arguments::Each(each(
-        "<arg_key>{key}</arg_key>\n<arg_value>",
-        "</arg_value>\n",
-    )),
+    arguments: Arguments::Each(each("<arg_key>{key}</arg_key>\n<arg_value>", "</arg_value>\n")),
     after: "</tool_call>",
 };
 const DEEPSEEK: Shape = Shape {
@@ -141,7 +135,10 @@ static SHAPES: &[(&[&str], Shape)] = &[
             separator: "<|start|>assistant",
             close: "",
             before: " to={name}<|message|><atem:function_calls>\n<atem:invoke name=\"{name}\">\n",
-            arguments: Arguments::Each(each("<atem:parameter name=\"{key}\">", "</atem:parameter>\n")),
+            arguments: Arguments::Each(each(
+                "<atem:parameter name=\"{key}\">",
+                "</atem:parameter>\n",
+            )),
             after: "</atem:invoke>\n</atem:function_calls><|eom|>",
         },
     ),
@@ -238,7 +235,12 @@ static SHAPES: &[(&[&str], Shape)] = &[
             separator: "\n",
             close: "</function_calls>",
             before: "{name}(",
-            arguments: Arguments::Each(Each { before: "{key}=", after: "", separator: ", ", text: Text::Json }),
+            arguments: Arguments::Each(Each {
+                before: "{key}=",
+                after: "",
+                separator: ", ",
+                text: Text::Json,
+            }),
             after: ")",
         },
     ),
@@ -249,7 +251,12 @@ static SHAPES: &[(&[&str], Shape)] = &[
             separator: ", ",
             close: "]<|tool_call_end|>",
             before: "{name}(",
-            arguments: Arguments::Each(Each { before: "{key}=", after: "", separator: ", ", text: Text::Json }),
+            arguments: Arguments::Each(Each {
+                before: "{key}=",
+                after: "",
+                separator: ", ",
+                text: Text::Json,
+            }),
             after: ")",
         },
     ),

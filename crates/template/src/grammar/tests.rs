@@ -77,7 +77,10 @@ fn every_format_with_tools_reads_back_what_its_grammar_forces() {
                 .map(|call| (call.function.name.as_str(), &call.function.arguments))
                 .collect();
             assert_eq!(calls, [(called, arguments)], "{name}: {text}");
-            assert!(reply.content.is_empty() && (thinks_always || reply.thinking.is_empty()), "{name}");
+            assert!(
+                reply.content.is_empty() && (thinks_always || reply.thinking.is_empty()),
+                "{name}"
+            );
         }
     }
     assert!(n_formats > 30);

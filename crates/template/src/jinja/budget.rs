@@ -13,9 +13,32 @@ use minijinja::{Error, ErrorKind, State, Value};
 use super::error::OverBudget;
 
 /// Longest template accepted, in bytes; the longest known one is 40 KiB.
-pub(super) const MAX_SOURCE: usize = 1 << 20;
-/// Engine instructions per render; a chat of 1,000 messages takes about 300,000.
-pub(super) const MAX_STEPS: u64 = 20_000_000;
+pub(super) const MAX_SOURCE: usize = 256 << 10;
+/// Engine instructions for a render of up to [`FEW_MESSAGES`]; the heaviest known template takes
+/// about 300 a message.
+const MAX_STEPS: u64 = 400_000;
+/// Messages above which a render may take more steps.
+const FEW_MESSAGES: u64 = 200;
+/// Steps for each message above those.
+const STEPS_PER_MESSAGE: u64 = 1_000;
+/// Stack for each step: a value nests one level per step at most, and the engine's deepest recursion
+/// into values, printing, takes about 640 bytes a level.
+const STACK_PER_STEP: u64 = 640;
+/// Largest stack that is asked for; it is reserved, and used by hostile templates alone.
+const MAX_STACK: u64 = 1 << 30;
+
+/// Steps that a render of so many messages may take.
+pub(super) fn max_steps(n_messages: usize) -> u64 {
+    let more = (n_messages as u64).saturating_sub(FEW_MESSAGES);
+    MAX_STEPS.saturating_add(more.saturating_mul(STEPS_PER_MESSAGE))
+}
+
+/// Bytes of stack that hold any value made in so many steps.
+pub(super) fn stack_size(steps: u64) -> usize {
+    let size = steps.saturating_mul(STACK_PER_STEP).min(MAX_STACK);
+    usize::try_from(size).unwrap_or(usize::MAX)
+}
+
 /// Bytes printed in one render, including into variables and macros.
 pub(super) const MAX_OUTPUT: u64 = 64 << 20;
 /// The variable under which the meter lies; no identifier of a template can spell it.
@@ -80,4 +103,3 @@ impl io::Write for Prompt {
         Ok(())
     }
 }
-

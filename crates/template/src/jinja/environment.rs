@@ -3,9 +3,9 @@
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 
-use super::budget::{MAX_STEPS, charge};
+use super::budget::{charge, max_steps};
 use super::filters;
-use super::prepare::ITERATED;
+use super::prepare::{ITERATED, KEPT};
 
 /// An engine without templates, set up as Hugging Face's `apply_chat_template` sets up Jinja2.
 pub(super) fn environment() -> Environment<'static> {
@@ -19,7 +19,7 @@ pub(super) fn environment() -> Environment<'static> {
     );
     env.set_auto_escape_callback(|_| AutoEscape::None);
     env.set_undefined_behavior(UndefinedBehavior::Lenient);
-    env.set_fuel(Some(MAX_STEPS));
+    env.set_fuel(Some(max_steps(0)));
     env.set_unknown_method_callback(filters::unknown_method);
     env.set_formatter(|out, state, value| {
         if let Some(text) = value.as_str() {
@@ -29,6 +29,7 @@ pub(super) fn environment() -> Environment<'static> {
     });
     env.add_filter("tojson", filters::tojson);
     env.add_filter(ITERATED, filters::iterated);
+    env.add_filter(KEPT, filters::kept);
     filters::add_lazy(&mut env, "map", Value::from_function(minijinja::filters::map));
     filters::add_lazy(&mut env, "select", Value::from_function(minijinja::filters::select));
     filters::add_lazy(&mut env, "selectattr", Value::from_function(minijinja::filters::selectattr));

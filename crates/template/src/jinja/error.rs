@@ -60,6 +60,14 @@ pub enum JinjaError {
         /// What went wrong.
         message: String,
     },
+    /// The system has no memory for the stack that a render runs on.
+    #[error("chat template `{name}`: no thread to render it on")]
+    NoThread {
+        /// Which of the model's templates.
+        name: String,
+        /// The system's error.
+        source: std::io::Error,
+    },
     /// `chat_template` in `tokenizer_config.json` has a shape that is not known.
     #[error("`chat_template` is {found}, expected a string or a list of {{name, template}}")]
     Shape {

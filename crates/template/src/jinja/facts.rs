@@ -26,7 +26,8 @@ pub fn jinja_capabilities(source: &str) -> Capabilities {
 #[must_use]
 pub fn prefers_jinja(go: &PromptTemplate, jinja_source: &str) -> bool {
     let (j, g) = (jinja_capabilities(jinja_source), go.capabilities());
-    let count = |c: Capabilities| [c.tools, c.insert, c.thinking].into_iter().filter(|&b| b).count();
+    let count =
+        |c: Capabilities| [c.tools, c.insert, c.thinking].into_iter().filter(|&b| b).count();
     let (jinja_trips, go_trips) = (round_trips(jinja_source), go_round_trips(go));
     if count(j) > count(g) {
         return jinja_trips || !go_trips;
@@ -68,7 +69,8 @@ mod tests {
         let go = |text| PromptTemplate::parse(text).unwrap();
         let plain = go("{{ range .Messages }}{{ .Content }}{{ end }}");
         let tools = go("{{ range .Messages }}{{ .Content }}{{ end }}{{ .Tools }}");
-        let trips = "{% if tools %}{{ m.tool_calls }}{% if m.role == 'tool' %}x{% endif %}{% endif %}";
+        let trips =
+            "{% if tools %}{{ m.tool_calls }}{% if m.role == 'tool' %}x{% endif %}{% endif %}";
         assert!(prefers_jinja(&plain, "{% if tools %}{% endif %}"));
         assert!(!prefers_jinja(&plain, "{{ messages }}"));
         assert!(prefers_jinja(&tools, trips));

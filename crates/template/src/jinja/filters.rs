@@ -56,8 +56,14 @@ pub(super) fn iterated(value: Value) -> Result<Value, Error> {
     Ok(value)
 }
 
-/// Adds `eager` as the filter `name`, returning a one-shot iterator, as Jinja2's generators are: they can be
-/// looped over, joined and listed, but have no length, no index and no JSON text.
+/// What a variable is given: its bytes count, so that doubling a text in a loop comes to an end.
+pub(super) fn kept(state: &State<'_, '_>, value: Value) -> Result<Value, Error> {
+    charge(state, value.as_str().map_or(0, str::len))?;
+    Ok(value)
+}
+
+/// Adds `eager` as the filter `name`, returning a one-shot iterator, as Jinja2's generators are:
+/// they can be looped over, joined and listed, but have no length, no index and no JSON text.
 pub(super) fn add_lazy(env: &mut Environment<'_>, name: &'static str, eager: Value) {
     env.add_filter(name, move |state: &mut State<'_, '_>, args: Rest<ValueOrKwargs>| {
         let items = eager.call(state, &args.into_values())?.try_iter()?.collect::<Vec<_>>();

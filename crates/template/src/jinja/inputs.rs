@@ -1,11 +1,11 @@
 //! From a chat request to the variables that Hugging Face templates read.
 //!
 //! Templates were written for Python callers: `messages` are mappings of `role`, `content`,
-//! `tool_calls` with arguments as an object, `name` and `tool_call_id` on results; `tools` is `none`
-//! rather than empty. There is no agreed name for thinking, so the known ones are all set:
-//! `enable_thinking` (Qwen, GLM, ...), `thinking` (DeepSeek, Granite), `reasoning_effort` (gpt-oss).
-//! Thinking of past turns is given as `reasoning_content` and `thinking`; templates themselves drop
-//! it from turns that are over.
+//! `tool_calls` with arguments as an object, `name` and `tool_call_id` on results; `tools` is
+//! `none` rather than empty. There is no agreed name for thinking, so the known ones are all set:
+//! `enable_thinking` (Qwen, GLM, ...), `thinking` (DeepSeek, Granite), `reasoning_effort`
+//! (gpt-oss). Thinking of past turns is given as `reasoning_content` and `thinking`; templates
+//! themselves drop it from turns that are over.
 
 use camelid_api_types::ollama::{Message, Think, Tool, ToolCall};
 use serde_json::{Map, Value as Json, json};
@@ -146,13 +146,21 @@ mod tests {
     fn a_tool_round_trip_has_hugging_face_s_form() {
         let call = json!({"id": "c1", "function": {"name": "f", "arguments": {"b": 1, "a": 2}}});
         let messages = [
-            Message { tool_calls: vec![serde_json::from_value(call).unwrap()], ..Message::assistant("") },
-            Message { tool_name: "f".into(), tool_call_id: "c1".into(), ..Message::new("tool", "3") },
+            Message {
+                tool_calls: vec![serde_json::from_value(call).unwrap()],
+                ..Message::assistant("")
+            },
+            Message {
+                tool_name: "f".into(),
+                tool_call_id: "c1".into(),
+                ..Message::new("tool", "3")
+            },
         ];
-        let inputs = ChatInputs { messages: &messages, think: Some(Think::On), ..ChatInputs::default() };
+        let inputs =
+            ChatInputs { messages: &messages, think: Some(Think::On), ..ChatInputs::default() };
         let context = inputs.to_json().unwrap();
         assert_eq!(
-            Json::from(context["messages"].clone()).to_string(),
+            context["messages"].to_string(),
             json!([
                 {"role": "assistant", "content": "", "tool_calls": [
                     {"id": "c1", "type": "function", "function": {"name": "f", "arguments": {"b": 1, "a": 2}}}

@@ -6,13 +6,14 @@
 //! string methods, `tojson` without ASCII escapes or sorting, plus `raise_exception` and
 //! `strftime_now`. This module gives `minijinja` those settings.
 //!
-//! Templates come with downloaded models, so a render is bounded: source size, instructions,
-//! output size and the size of any value that a filter makes.
+//! Templates come with downloaded models, so a render is bounded in source size, instructions,
+//! depth, output, and what its variables hold. `minijinja` has no bound on the text that a single
+//! expression, a macro's arguments or a captured block makes, so a template written to use up the
+//! memory that way still can. Go templates have no such gap.
 //!
 //! Layout: `inputs` builds what a template sees, `environment` the engine with its settings,
-//! `prepare` what
-//! is done to the text first, `filters` the filters and functions that differ from `minijinja`'s, `pyjson` Python's JSON
-//! text, `budget` the limits.
+//! `prepare` what is done to the text first, `filters` the filters and functions that differ from
+//! `minijinja`'s, `pyjson` Python's JSON text, `budget` the limits, `facts` what a text tells.
 
 mod budget;
 mod environment;

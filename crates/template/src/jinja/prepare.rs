@@ -1,6 +1,6 @@
 //! What a template's text goes through before the engine parses it.
 //!
-//! Two things that Jinja2 does and `minijinja` cannot be configured to do:
+//! Three things that `minijinja` cannot be configured to do:
 //!
 //! - Hugging Face teaches Jinja2 the tag `{% generation %}`, which prints its body unchanged (the
 //!   training code reads the marked spans). It becomes `{% with %}`, a plain scope.
@@ -8,10 +8,16 @@
 //!   becomes `{% for x in (e)|iterated %}`, where `iterated` refuses `none`; a template that cannot
 //!   do without tools then says so instead of printing half a prompt.
 //!
+//! - Variables are where a template can make a text grow without end, by doubling it in a loop.
+//!   `{% set x = e %}` becomes `{% set x = (e)|kept %}`, where `kept` counts what is kept.
+//!
 //! Nothing is inserted that breaks a line, so positions in error messages stay true.
 
 /// The filter that [`prepare`] puts around what loops run over.
 pub(super) const ITERATED: &str = "iterated";
+
+/// The filter that [`prepare`] puts around what is assigned.
+pub(super) const KEPT: &str = "kept";
 
 /// `source` for the engine. Text that is not well-formed passes through for the engine to refuse.
 pub(super) fn prepare(source: &str) -> String {
@@ -32,7 +38,8 @@ pub(super) fn prepare(source: &str) -> String {
             }
             Some(("generation", _)) => out.push_str(&tag.replacen("generation", "with", 1)),
             Some(("endgeneration", _)) => out.push_str(&tag.replacen("generation", "with", 1)),
-            Some(("for", inside)) => push_loop(&mut out, tag, inside),
+            Some(("for", inside)) => wrap(&mut out, tag, inside, loop_iterable(inside), ITERATED),
+            Some(("set", inside)) => wrap(&mut out, tag, inside, assigned(inside), KEPT),
             _ => out.push_str(tag),
         }
     }
@@ -86,20 +93,25 @@ fn raw_length(text: &str) -> usize {
     text.len()
 }
 
-/// Copies a `for` tag with its iterable wrapped.
-fn push_loop(out: &mut String, tag: &str, inside: &str) {
-    let start = tag.len() - tag_tail(tag, inside);
-    let iterable = loop_iterable(inside).filter(|range| !inside[range.clone()].trim().is_empty());
-    let Some(range) = iterable else {
+/// Copies a tag with the expression at `range` of `inside` put through a filter.
+fn wrap(
+    out: &mut String,
+    tag: &str,
+    inside: &str,
+    range: Option<std::ops::Range<usize>>,
+    filter: &str,
+) {
+    let Some(range) = range.filter(|range| !inside[range.clone()].trim().is_empty()) else {
         out.push_str(tag);
         return;
     };
+    let start = tag.len() - tag_tail(tag, inside);
     out.push_str(&tag[..start]);
     out.push_str(&inside[..range.start]);
     out.push_str(" (");
     out.push_str(inside[range.clone()].trim());
     out.push_str(")|");
-    out.push_str(ITERATED);
+    out.push_str(filter);
     out.push(' ');
     out.push_str(&inside[range.end..]);
     out.push_str(&tag[start + inside.len()..]);
@@ -144,6 +156,12 @@ fn loop_iterable(text: &str) -> Option<std::ops::Range<usize>> {
     start.map(|start| start..text.len())
 }
 
+/// Where the expression of `TARGET = EXPRESSION` stands; a block that is captured has none.
+fn assigned(text: &str) -> Option<std::ops::Range<usize>> {
+    let at = text.find(['=', '(', '|'])?;
+    text[at..].starts_with('=').then_some(at + 1..text.len())
+}
+
 fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
 }
@@ -158,9 +176,16 @@ mod tests {
             ("{% for a in b %}x{% endfor %}", "{% for a in (b)|iterated %}x{% endfor %}"),
             ("{%- for k, v in d.items() -%}", "{%- for k, v in (d.items())|iterated -%}"),
             ("{% for a in b if a in c %}", "{% for a in (b)|iterated if a in c %}"),
-            ("{% for a in (x if y else z) recursive %}", "{% for a in ((x if y else z))|iterated recursive %}"),
+            (
+                "{% for a in (x if y else z) recursive %}",
+                "{% for a in ((x if y else z))|iterated recursive %}",
+            ),
             ("{% for a in ['if', \"%}\"] %}", "{% for a in (['if', \"%}\"])|iterated %}"),
-            ("{% set formal = 1 %}{{ 'for a in b' }}", "{% set formal = 1 %}{{ 'for a in b' }}"),
+            ("{% set x = a == b %}", "{% set x = (a == b)|kept %}"),
+            ("{%- set a, b = 1, 2 -%}", "{%- set a, b = (1, 2)|kept -%}"),
+            ("{% set x %}y{% endset %}", "{% set x %}y{% endset %}"),
+            ("{% set x | f(a=1) %}y{% endset %}", "{% set x | f(a=1) %}y{% endset %}"),
+            ("{{ 'for a in b' }}{{ 'set a = b' }}", "{{ 'for a in b' }}{{ 'set a = b' }}"),
             ("{# {% for a in b %} #}", "{# {% for a in b %} #}"),
             ("{% raw %}{% for a in b %}{% endraw %}", "{% raw %}{% for a in b %}{% endraw %}"),
             ("{% for %}", "{% for %}"),
@@ -172,9 +197,6 @@ mod tests {
 
     #[test]
     fn generation_marks_become_a_scope() {
-        assert_eq!(
-            prepare("{%- generation %}x{% endgeneration -%}"),
-            "{%- with %}x{% endwith -%}"
-        );
+        assert_eq!(prepare("{%- generation %}x{% endgeneration -%}"), "{%- with %}x{% endwith -%}");
     }
 }

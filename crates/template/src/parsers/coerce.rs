@@ -45,17 +45,25 @@ pub(super) fn typed_exact(text: &str, schema: Option<&ToolProperty>) -> Json {
             _ => {}
         }
     }
-    if allows("integer") && let Ok(n) = trimmed.parse::<i64>() {
+    if allows("integer")
+        && let Ok(n) = trimmed.parse::<i64>()
+    {
         return Json::from(n);
     }
-    if allows("number") && let Some(number) = number(trimmed) {
+    if allows("number")
+        && let Some(number) = number(trimmed)
+    {
         return number;
     }
     let json = || serde_json::from_str::<Json>(trimmed).ok();
-    if allows("array") && let Some(list @ Json::Array(_)) = json() {
+    if allows("array")
+        && let Some(list @ Json::Array(_)) = json()
+    {
         return list;
     }
-    if allows("object") && let Some(object @ Json::Object(_)) = json() {
+    if allows("object")
+        && let Some(object @ Json::Object(_)) = json()
+    {
         return object;
     }
     Json::from(text)

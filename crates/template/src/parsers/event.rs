@@ -85,7 +85,8 @@ impl Events {
 /// ```
 /// use camelid_template::{Event, Reply};
 ///
-/// let reply: Reply = [Event::Thinking("Hm. ".into()), Event::Content("Hi".into())].into_iter().collect();
+/// let events = [Event::Thinking("Hm. ".into()), Event::Content("Hi".into())];
+/// let reply: Reply = events.into_iter().collect();
 /// assert_eq!((reply.thinking.as_str(), reply.content.as_str()), ("Hm. ", "Hi"));
 /// ```
 #[derive(Debug, Clone, Default, PartialEq)]

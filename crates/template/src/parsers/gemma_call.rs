@@ -134,7 +134,8 @@ mod tests {
 
     #[test]
     fn nested_arguments_are_read() {
-        let text = r#"call:f{a:<|"|>x, {y}<|"|>,n:1.5,ok:true,w:bare,l:[1,<|"|>b<|"|>],o:{k:{z:2}}}"#;
+        let text =
+            r#"call:f{a:<|"|>x, {y}<|"|>,n:1.5,ok:true,w:bare,l:[1,<|"|>b<|"|>],o:{k:{z:2}}}"#;
         let calls = read(text, "<|\"|>").unwrap();
         assert_eq!(
             Json::Object(calls[0].1.clone()),

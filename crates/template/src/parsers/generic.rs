@@ -86,24 +86,48 @@ impl GenericTools {
     }
 
     fn call(&mut self, events: &mut Events, is_done: bool) {
-        while let Some((call, end)) = self.next_call(is_done) {
+        if self.is_bracket() {
+            return self.call_in_brackets(events);
+        }
+        while let Some((call, end)) = self.next_call(&self.buffer, is_done) {
             events.call(call);
             self.found_any = true;
             self.buffer.drain(..end);
         }
-        if self.is_bracket() && !self.found_any && balanced(&self.buffer).is_some() {
-            events.content(&std::mem::take(&mut self.buffer));
-            self.state = State::Done;
+    }
+
+    /// Looks for calls in each object or list that has closed; one without any is text, and the
+    /// first such ends the search.
+    fn call_in_brackets(&mut self, events: &mut Events) {
+        while let Some(open) = self.buffer.find(['{', '[']) {
+            let Some(length) = balanced(&self.buffer[open..]) else { return };
+            let rest = self.buffer.split_off(open + length);
+            let closed = std::mem::replace(&mut self.buffer, rest);
+            let mut at = 0;
+            while let Some((call, end)) = self.next_call(&closed[at..], true) {
+                events.call(call);
+                self.found_any = true;
+                at += end;
+            }
+            if !self.found_any {
+                self.state = State::Done;
+                events.content(&closed);
+                events.content(&std::mem::take(&mut self.buffer));
+                return;
+            }
+            if at == 0 {
+                events.content(&closed);
+            }
         }
     }
 
-    /// The next call in the buffer, and the end of what it takes up.
-    fn next_call(&self, is_done: bool) -> Option<(Call, usize)> {
-        if !is_done && self.ends_in_a_name() {
+    /// The next call in `text`, and the end of what it takes up.
+    fn next_call(&self, text: &str, is_done: bool) -> Option<(Call, usize)> {
+        if !is_done && self.ends_in_a_name(text) {
             return None;
         }
-        let (name, name_end) = self.first_name()?;
-        let (arguments, object_end) = arguments(&self.buffer, name)?;
+        let (name, name_end) = self.first_name(text)?;
+        let (arguments, object_end) = arguments(text, name)?;
         Some(((name.to_owned(), arguments), name_end.max(object_end)))
     }
 
@@ -111,16 +135,14 @@ impl GenericTools {
         self.tools.iter().map(|t| t.function.name.as_str()).filter(|name| !name.is_empty())
     }
 
-    /// Might the buffer end in the middle of a tool's name?
-    ///
-    /// Only a name that is a beginning of another must wait: `get` for `get_weather`.
-    fn ends_in_a_name(&self) -> bool {
-        self.names().any(|name| overlap(&self.buffer, name) > 0)
+    /// Might the text end in the middle of a tool's name? `get` must wait for `get_weather`.
+    fn ends_in_a_name(&self, text: &str) -> bool {
+        self.names().any(|name| overlap(text, name) > 0)
     }
 
     /// The declared name that occurs first, the longest of several at one place, and its end.
-    fn first_name(&self) -> Option<(&str, usize)> {
-        let found = self.names().filter_map(|name| Some((self.buffer.find(name)?, name)));
+    fn first_name<'s>(&'s self, text: &str) -> Option<(&'s str, usize)> {
+        let found = self.names().filter_map(|name| Some((text.find(name)?, name)));
         let (at, name) = found.min_by_key(|&(at, name)| (at, std::cmp::Reverse(name.len())))?;
         Some((name, at + name.len()))
     }

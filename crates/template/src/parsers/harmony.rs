@@ -6,8 +6,8 @@
 //! <|start|>assistant<|channel|>final<|message|>answer<|return|>
 //! ```
 //!
-//! The prompt ends with `<|start|>assistant`, so a reply begins inside a header. In harmony, text in
-//! the analysis channel is thinking, with a recipient it is a call's arguments, all else is the
+//! The prompt ends with `<|start|>assistant`, so a reply begins inside a header. In harmony, text
+//! in the analysis channel is thinking, with a recipient it is a call's arguments, all else is the
 //! answer. Glimmer has recipients alone: `to=self` is thinking, a tool's name a call in tags, all
 //! else the answer. A reply without any header is an answer too: Ollama drops it.
 
@@ -149,13 +149,12 @@ impl Harmony {
     }
 
     fn header(&mut self) -> bool {
-        let Some(at) = self.buffer.find(MESSAGE) else {
-            if self.is_first && !may_be_header(&self.buffer) {
-                self.state = State::Body(Part::Content);
-                return true;
-            }
-            return false;
-        };
+        if self.is_first && !may_be_header(&self.buffer) {
+            self.is_first = false;
+            self.state = State::Body(Part::Content);
+            return true;
+        }
+        let Some(at) = self.buffer.find(MESSAGE) else { return false };
         let rest = self.buffer.split_off(at + MESSAGE.len());
         let header = std::mem::replace(&mut self.buffer, rest);
         self.last = (self.dialect.part)(self, &header[..at]);
@@ -166,9 +165,9 @@ impl Harmony {
 
     fn channel_part(&self, header: &str) -> Part {
         let header = header.replace(CONSTRAIN, &format!(" {CONSTRAIN}"));
-        let channel = header.split_once(CHANNEL).map(|(_, after)| {
-            after.split(char::is_whitespace).next().unwrap_or_default()
-        });
+        let channel = header
+            .split_once(CHANNEL)
+            .map(|(_, after)| after.split(char::is_whitespace).next().unwrap_or_default());
         let recipient = recipient(&header);
         match (channel, recipient) {
             (Some("analysis" | "commentary"), Some(recipient)) => {
@@ -232,7 +231,8 @@ fn recipient(header: &str) -> Option<&str> {
 /// Is the tool meant by `name`, which may have the tool's namespace in front?
 fn is_named(tool: &Tool, name: &str) -> bool {
     let own = tool.function.name.as_str();
-    own == name || name.rsplit_once('.').is_some_and(|(space, rest)| rest == own && own.starts_with(space))
+    own == name
+        || name.rsplit_once('.').is_some_and(|(space, rest)| rest == own && own.starts_with(space))
 }
 
 /// Can a reply that begins like this still turn out to begin with a header?

@@ -2,8 +2,8 @@
 //!
 //! Each model family writes these in its own way. Most ways are rows of a table (`table`) over one
 //! machine (`tagged`), with a reader per notation of calls (`json_call`, `xml_call`, `python_call`,
-//! `gemma_call`, `deepseek_call`, `mistral_call`, `cohere_call`); gpt-oss's `harmony` is a machine of
-//! its own; and models known only by their Go template have `thinking` and `generic`.
+//! `gemma_call`, `deepseek_call`, `mistral_call`, `cohere_call`); gpt-oss's `harmony` is a machine
+//! of its own; and models known only by their Go template have `thinking` and `generic`.
 //!
 //! All of them keep three promises: the events do not depend on how the text was cut into pieces;
 //! nothing is held back that cannot be part of a marker (a call is held until it is whole); nothing
@@ -11,8 +11,8 @@
 
 mod coerce;
 mod cohere_call;
-mod detect;
 mod deepseek_call;
+mod detect;
 mod event;
 mod gemma_call;
 mod generic;

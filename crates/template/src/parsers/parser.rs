@@ -23,8 +23,8 @@ enum Kind {
 static DIALECTS: [&Dialect; 2] = [&HARMONY, &GLIMMER];
 
 impl OutputFormat {
-    /// The format of that name: those of Ollama's `PARSER`, and others for models that Ollama leaves
-    /// to its generic parser, as `hermes`, `llama3` or `kimi-k2`.
+    /// The format of that name: those of Ollama's `PARSER`, and others for models that Ollama
+    /// leaves to its generic parser, as `hermes`, `llama3` or `kimi-k2`.
     #[must_use]
     pub fn by_name(name: &str) -> Option<Self> {
         let dialect = DIALECTS.iter().find(|dialect| dialect.name == name);
@@ -34,8 +34,8 @@ impl OutputFormat {
         table::find(name).map(|row| Self(Kind::Row(row)))
     }
 
-    /// The format that a model with this Jinja chat template writes, as far as the template shows it:
-    /// it holds the marks around calls, since it writes those of past turns.
+    /// The format that a model with this Jinja chat template writes, as far as the template shows
+    /// it: it holds the marks around calls, since it writes those of past turns.
     #[must_use]
     pub fn for_jinja(source: &str) -> Option<Self> {
         detect::name_of(source).and_then(Self::by_name)
@@ -127,8 +127,8 @@ struct Generic {
 }
 
 impl OutputParser {
-    /// A parser by what a model's Go template tells: its thinking tags, when the request thinks, and
-    /// its tool tag.
+    /// A parser by what a model's Go template tells: its thinking tags, when the request thinks,
+    /// and its tool tag.
     #[must_use]
     pub fn for_template(template: &PromptTemplate, options: &ParserOptions<'_>) -> Self {
         let thinks = options.think.is_some_and(|think| think.is_on());
@@ -144,9 +144,8 @@ impl OutputParser {
         options: &ParserOptions<'_>,
     ) -> Self {
         let prompt = options.prompt.unwrap_or_default().trim_end();
-        let thinking = tags.map(|tags| {
-            ThinkingSplitter::new(tags.clone(), prompt.ends_with(&tags.open))
-        });
+        let thinking =
+            tags.map(|tags| ThinkingSplitter::new(tags.clone(), prompt.ends_with(&tags.open)));
         let tools = GenericTools::new(tool_tag, options.tools);
         let events = Events::default();
         Self(Machine::Generic(Box::new(Generic { thinking, tools, events })))

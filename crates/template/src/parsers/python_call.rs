@@ -189,7 +189,9 @@ impl<'a> Reader<'a> {
                     Some((_, 'u')) => {
                         let digits: String = chars.by_ref().take(4).map(|(_, c)| c).collect();
                         let code = u32::from_str_radix(&digits, 16).ok();
-                        out.push(code.and_then(char::from_u32).unwrap_or(char::REPLACEMENT_CHARACTER));
+                        out.push(
+                            code.and_then(char::from_u32).unwrap_or(char::REPLACEMENT_CHARACTER),
+                        );
                     }
                     Some((_, c @ ('\\' | '"' | '\'' | '/'))) => out.push(c),
                     // Python keeps the backslash of an escape that it does not know.
@@ -230,8 +232,10 @@ mod tests {
 
     #[test]
     fn literals_of_every_kind_are_read() {
-        let calls = read(r#"f(a="x\n'y'", b=-1.5, c=[1, 'two', (True, None)], d={'k': {"n": 2}},)
-g()"#)
+        let calls = read(
+            r#"f(a="x\n'y'", b=-1.5, c=[1, 'two', (True, None)], d={'k': {"n": 2}},)
+g()"#,
+        )
         .unwrap();
         assert_eq!(calls[0].0, "f");
         assert_eq!(

@@ -137,6 +137,9 @@ pub(super) struct Format {
     pub(super) dropped: &'static [&'static str],
     /// With tools, a reply that begins like this begins with a call.
     pub(super) bare: Option<&'static CallForm>,
+    /// Names that the models give tools by habit, and what they stand for where only that is
+    /// declared.
+    pub(super) aliases: &'static [(&'static str, &'static str)],
 }
 
 impl Format {
@@ -151,6 +154,7 @@ impl Format {
         calls: &[],
         dropped: &[],
         bare: None,
+        aliases: &[],
     };
 
     /// Does thinking mean anything to this format at the start of a reply?
@@ -158,8 +162,8 @@ impl Format {
         self.thinks.on != Lead::Content || self.thinks.off != Lead::Content
     }
 
-    /// Where a reply to `prompt` starts: in thinking that the prompt has opened, in the answer after
-    /// thinking that it has closed, else wherever the model begins.
+    /// Where a reply to `prompt` starts: in thinking that the prompt has opened, in the answer
+    /// after thinking that it has closed, else wherever the model begins.
     fn lead_after(&self, prompt: &str) -> Lead {
         let end = prompt.trim_end();
         if end.ends_with(self.lead_tag) {
@@ -379,7 +383,7 @@ impl Tagged {
         let result = (form.parse)(&Body { text: &block[..end], tools: &self.tools });
         self.trims = result.is_ok();
         match result {
-            Ok(calls) => calls.into_iter().for_each(|call| self.events.call(call)),
+            Ok(calls) => self.calls(calls),
             Err(problem) => self.malformed(form, &block, problem),
         }
         self.state = State::Text { thinking: thinking && !self.format.calls_end_thinking };
@@ -392,12 +396,22 @@ impl Tagged {
         let ends_here = matches!(form.close, Close::AtEnd);
         match (form.parse)(&body) {
             Ok(calls) if ends_here || calls.iter().all(|c| is_complete(&self.tools, c)) => {
-                calls.into_iter().for_each(|call| self.events.call(call));
+                self.calls(calls);
             }
             Ok(_) => self.malformed(form, block, "the call is not finished".to_owned()),
             Err(problem) => self.malformed(form, block, problem),
         }
         self.state = State::Text { thinking };
+    }
+
+    fn calls(&mut self, calls: Vec<Call>) {
+        let declared = |name: &str| self.tools.iter().any(|tool| tool.function.name == name);
+        for (name, arguments) in calls {
+            let alias = self.format.aliases.iter().find(|(alias, _)| *alias == name);
+            let meant = alias.filter(|(alias, meant)| !declared(alias) && declared(meant));
+            let name = meant.map_or(name, |(_, meant)| (*meant).to_owned());
+            self.events.call((name, arguments));
+        }
     }
 
     fn malformed(&mut self, form: &CallForm, block: &str, problem: String) {

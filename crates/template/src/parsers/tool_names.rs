@@ -84,7 +84,10 @@ mod tests {
         let names = ToolNames::new(&tools);
         let renamed: Vec<String> =
             names.renamed(&tools).into_iter().map(|t| t.function.name).collect();
-        assert_eq!(renamed, ["get_weather", "get_weather_2", "_1st", "unnamed", "browser.open", "ok"]);
+        assert_eq!(
+            renamed,
+            ["get_weather", "get_weather_2", "_1st", "unnamed", "browser.open", "ok"]
+        );
         assert_eq!(names.original("get_weather_2"), "get-weather");
         assert_eq!(names.original("other"), "other");
     }

@@ -18,8 +18,7 @@ pub(super) fn coder(body: &Body<'_>) -> Result<Vec<Call>, String> {
         let after = rest.strip_prefix("<function=").ok_or("expected `<function=`")?;
         let (name, after) = after.split_once('>').ok_or("`<function=` is not closed")?;
         let name = unquoted(name);
-        let (inside, after) =
-            after.split_once("</function>").ok_or("expected `</function>`")?;
+        let (inside, after) = after.split_once("</function>").ok_or("expected `</function>`")?;
         let mut arguments = Map::new();
         each_element(inside, ("<parameter=", ">", "</parameter>"), |key, value| {
             let key = unquoted(key);
@@ -41,10 +40,11 @@ pub(super) fn invoke(body: &Body<'_>) -> Result<Vec<Call>, String> {
     each_element(body.text, ("<invoke name=", ">", "</invoke>"), |name, inside| {
         let name = unquoted(name).to_owned();
         let mut arguments = Map::new();
-        let result = each_element(inside, ("<parameter name=", ">", "</parameter>"), |key, value| {
-            let key = unquoted(key);
-            arguments.insert(key.to_owned(), typed(value, property(body.tools, &name, key)));
-        });
+        let result =
+            each_element(inside, ("<parameter name=", ">", "</parameter>"), |key, value| {
+                let key = unquoted(key);
+                arguments.insert(key.to_owned(), typed(value, property(body.tools, &name, key)));
+            });
         problem = problem.take().or(result.err());
         calls.push((name, arguments));
     })?;
@@ -54,7 +54,8 @@ pub(super) fn invoke(body: &Body<'_>) -> Result<Vec<Call>, String> {
 /// Glimmer's `<atem:function_calls>`: as [`invoke`], with a prefix, and white space kept in values.
 pub(super) fn atem(body: &Body<'_>) -> Result<Vec<Call>, String> {
     let text = body.text.trim();
-    let inside = text.strip_prefix("<atem:function_calls>").ok_or("expected `<atem:function_calls>`")?;
+    let inside =
+        text.strip_prefix("<atem:function_calls>").ok_or("expected `<atem:function_calls>`")?;
     let inside =
         inside.strip_suffix("</atem:function_calls>").ok_or("expected `</atem:function_calls>`")?;
     let mut calls = Vec::new();
@@ -79,20 +80,25 @@ pub(super) fn atem(body: &Body<'_>) -> Result<Vec<Call>, String> {
 pub(super) fn dsml(body: &Body<'_>) -> Result<Vec<Call>, String> {
     let mut calls = Vec::new();
     let mut problem = None;
-    each_element(body.text, ("<｜DSML｜invoke name=", ">", "</｜DSML｜invoke>"), |name, inside| {
-        let mut arguments = Map::new();
-        let tags = ("<｜DSML｜parameter name=", ">", "</｜DSML｜parameter>");
-        let result = each_element(inside, tags, |head, value| {
-            let (key, is_text) = match head.split_once(" string=") {
-                Some((key, mark)) => (key, unquoted(mark) == "true"),
-                None => (head, true),
-            };
-            let json = if is_text { None } else { serde_json::from_str(value).ok() };
-            arguments.insert(unquoted(key).to_owned(), json.unwrap_or_else(|| Json::from(value)));
-        });
-        problem = problem.take().or(result.err());
-        calls.push((unquoted(name).to_owned(), arguments));
-    })?;
+    each_element(
+        body.text,
+        ("<｜DSML｜invoke name=", ">", "</｜DSML｜invoke>"),
+        |name, inside| {
+            let mut arguments = Map::new();
+            let tags = ("<｜DSML｜parameter name=", ">", "</｜DSML｜parameter>");
+            let result = each_element(inside, tags, |head, value| {
+                let (key, is_text) = match head.split_once(" string=") {
+                    Some((key, mark)) => (key, unquoted(mark) == "true"),
+                    None => (head, true),
+                };
+                let json = if is_text { None } else { serde_json::from_str(value).ok() };
+                arguments
+                    .insert(unquoted(key).to_owned(), json.unwrap_or_else(|| Json::from(value)));
+            });
+            problem = problem.take().or(result.err());
+            calls.push((unquoted(name).to_owned(), arguments));
+        },
+    )?;
     finished(calls, problem)
 }
 
@@ -111,7 +117,8 @@ pub(super) fn params(body: &Body<'_>) -> Result<Vec<Call>, String> {
     Ok(vec![(name.to_owned(), arguments)])
 }
 
-/// Kimi K3's elements: `<|open|>call tool="NAME" index="1"<|sep|>` ... `<|close|>call<|sep|>`, in it
+/// Kimi K3's elements: `<|open|>call tool="NAME" index="1"<|sep|>` ... `<|close|>call<|sep|>`, in
+/// it
 /// `<|open|>argument key="KEY" type="TYPE"<|sep|>VALUE<|close|>argument<|sep|>`.
 pub(super) fn kimi3(body: &Body<'_>) -> Result<Vec<Call>, String> {
     let mut calls = Vec::new();
@@ -198,7 +205,8 @@ fn each_element<'t>(
     let mut rest = text.trim();
     while !rest.is_empty() {
         let after = rest.strip_prefix(open).ok_or_else(|| format!("expected `{open}`"))?;
-        let (head, after) = after.split_once(head_end).ok_or_else(|| format!("`{open}` is not closed"))?;
+        let (head, after) =
+            after.split_once(head_end).ok_or_else(|| format!("`{open}` is not closed"))?;
         let (inside, after) =
             after.split_once(close).ok_or_else(|| format!("expected `{close}`"))?;
         each(head, inside);

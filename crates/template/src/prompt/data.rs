@@ -65,9 +65,10 @@ fn record(type_name: &'static str, fields: Vec<Field>, print: Print) -> Value {
 }
 
 fn message(message: &Message) -> Value {
-    let images = message.images.iter().map(|image| {
-        list(image.0.iter().map(|&byte| Value::Int(i64::from(byte))), Print::Go)
-    });
+    let images = message
+        .images
+        .iter()
+        .map(|image| list(image.0.iter().map(|&byte| Value::Int(i64::from(byte))), Print::Go));
     let fields = vec![
         field("Role", "role", message.role.as_str().into()),
         field("Content", "content", message.content.as_str().into()),

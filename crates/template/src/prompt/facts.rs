@@ -106,13 +106,28 @@ mod tests {
         for (text, tag) in [
             ("{{ if .ToolCalls }}{{ end }}", "{"),
             ("{{ if .ToolCalls }}[{{ range .ToolCalls }}x{{ end }}]{{ end }}", "["),
-            ("{{ if .ToolCalls }}<tool_call>\n{{ range .ToolCalls }}{{ . }}{{ end }}{{ end }}", "<tool_call>"),
-            (r#"{{ if .ToolCalls }}{{ range .ToolCalls }}<tool_call>{"name": "{{ . }}"{{ end }}{{ end }}"#, "<tool_call>"),
-            (r#"{{ if .ToolCalls }}{{ range .ToolCalls }}{"name": "{{ . }}"}{{ end }}{{ end }}"#, "{"),
-            ("{{ if .ToolCalls }}[TOOL_CALLS] [{{ range .ToolCalls }}{{ . }}{{ end }}]{{ end }}", "[TOOL_CALLS] ["),
+            (
+                "{{ if .ToolCalls }}<tool_call>\n{{ range .ToolCalls }}{{ . }}{{ end }}{{ end }}",
+                "<tool_call>",
+            ),
+            (
+                r#"{{ if .ToolCalls }}{{ range .ToolCalls }}<tool_call>{"name": "{{ . }}"{{ end }}{{ end }}"#,
+                "<tool_call>",
+            ),
+            (
+                r#"{{ if .ToolCalls }}{{ range .ToolCalls }}{"name": "{{ . }}"}{{ end }}{{ end }}"#,
+                "{",
+            ),
+            (
+                "{{ if .ToolCalls }}[TOOL_CALLS] [{{ range .ToolCalls }}{{ . }}{{ end }}]{{ end }}",
+                "[TOOL_CALLS] [",
+            ),
             ("{{ if .ToolCalls }}{{ range .ToolCalls }}{{ . }}{{ end }}]{{ end }}", "{"),
             ("{{ if and .Content .ToolCalls }}<a>{{ end }}", "<a>"),
-            ("{{ range .Messages }}{{ if .X }}{{ else if .ToolCalls }}<b>{{ end }}{{ end }}", "<b>"),
+            (
+                "{{ range .Messages }}{{ if .X }}{{ else if .ToolCalls }}<b>{{ end }}{{ end }}",
+                "<b>",
+            ),
             ("{{ if $.ToolCalls }}<c>{{ end }}", "{"),
         ] {
             assert_eq!(tool_tag(&parse(text)), tag, "{text}");
@@ -127,7 +142,9 @@ mod tests {
         };
         let pair = |open: &str, close: &str| (open.to_owned(), close.to_owned());
         assert_eq!(
-            tags("{{ range .Messages }}{{ if .Thinking }}<think>\n{{ .Thinking }}</think>{{ end }}{{ end }}"),
+            tags(
+                "{{ range .Messages }}{{ if .Thinking }}<think>\n{{ .Thinking }}</think>{{ end }}{{ end }}"
+            ),
             pair("<think>", "</think>")
         );
         assert_eq!(tags("{{ if .Thinking }}<think>{{ .Thinking }}</think>{{ end }}"), pair("", ""));

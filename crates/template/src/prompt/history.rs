@@ -8,8 +8,8 @@ use super::facts::ThinkingTags;
 
 /// Takes `<think>...</think>` off the beginning of every answer before the last question.
 ///
-/// Some families (Qwen 3, DeepSeek R1) were trained without the thinking of turns that are over, and
-/// clients send back answers as they got them.
+/// Some families (Qwen 3, DeepSeek R1) were trained without the thinking of turns that are over,
+/// and clients send back answers as they got them.
 pub fn strip_past_thinking(messages: &mut [Message]) {
     let tags = ThinkingTags { open: "<think>".to_owned(), close: "</think>".to_owned() };
     let last_user = messages.iter().rposition(|m| m.role == "user").unwrap_or(0);
@@ -25,11 +25,8 @@ mod tests {
     #[test]
     fn only_answers_before_the_last_question_change() {
         let text = "<think>hm</think>\n\nyes";
-        let mut messages = [
-            Message::assistant(text),
-            Message::user("<think>x</think>"),
-            Message::assistant(text),
-        ];
+        let mut messages =
+            [Message::assistant(text), Message::user("<think>x</think>"), Message::assistant(text)];
         strip_past_thinking(&mut messages);
         assert_eq!(messages.map(|m| m.content), ["yes", "<think>x</think>", text]);
         strip_past_thinking(&mut []);

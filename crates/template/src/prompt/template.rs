@@ -20,7 +20,8 @@ use super::{cut, data};
 /// use camelid_api_types::ollama::Message;
 /// use camelid_template::{PromptInputs, PromptTemplate};
 ///
-/// let template = PromptTemplate::parse("{{ range .Messages }}<{{ .Role }}>{{ .Content }}{{ end }}<assistant>")?;
+/// let text = "{{ range .Messages }}<{{ .Role }}>{{ .Content }}{{ end }}<assistant>";
+/// let template = PromptTemplate::parse(text)?;
 /// let inputs = PromptInputs { messages: &[Message::user("Hi")], ..PromptInputs::default() };
 /// let today = jiff::civil::date(2026, 1, 15);
 /// assert_eq!(template.render(&inputs, today)?, "<user>Hi<assistant>");
@@ -72,8 +73,7 @@ impl PromptTemplate {
             variables.insert("response".to_owned());
         }
         let legacy = !variables.contains("messages");
-        let cut =
-            legacy.then(|| template.with_nodes(cut::up_to_response(template.nodes())));
+        let cut = legacy.then(|| template.with_nodes(cut::up_to_response(template.nodes())));
         let tags = facts::thinking_tags(&template);
         let thinking_tags = (!tags.open.is_empty() && !tags.close.is_empty()).then_some(tags);
         let tool_tag = facts::tool_tag(&template);

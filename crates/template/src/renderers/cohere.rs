@@ -42,8 +42,7 @@ pub(super) fn cohere(inputs: &RenderInputs<'_>) -> Result<String, RenderError> {
             }
         }
     }
-    let is_prefill =
-        rest.last().is_some_and(|m| m.role == "assistant" && m.tool_calls.is_empty());
+    let is_prefill = rest.last().is_some_and(|m| m.role == "assistant" && m.tool_calls.is_empty());
     if !is_prefill {
         out += &format!("{TURN}<|CHATBOT_TOKEN|><|START_THINKING|>");
         out += if inputs.thinks(true) { "" } else { "<|END_THINKING|>" };
@@ -111,7 +110,9 @@ fn assistant(message: &Message, ids: &mut CallIds, is_last: bool) -> String {
         })
         .collect();
     let calls = calls.join(",\n");
-    out + &format!("\n            \n                <|START_ACTION|>[\n{calls}\n\n]<|END_ACTION|>{END}")
+    out + &format!(
+        "\n            \n                <|START_ACTION|>[\n{calls}\n\n]<|END_ACTION|>{END}"
+    )
 }
 
 /// A run of results, which is one turn.

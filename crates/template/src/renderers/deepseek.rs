@@ -72,7 +72,8 @@ fn wrapped(open: &str, items: &[String], between: &str, close: &str) -> String {
 /// One of a run of results, the first with what opens the run, the last with what closes it.
 fn cogito_output(messages: &[Message], i: usize) -> String {
     let is_tool = |m: Option<&Message>| m.is_some_and(|m| m.role == "tool");
-    let open = if i > 0 && is_tool(messages.get(i - 1)) { "\n" } else { "<｜tool▁outputs▁begin｜>" };
+    let open =
+        if i > 0 && is_tool(messages.get(i - 1)) { "\n" } else { "<｜tool▁outputs▁begin｜>" };
     let close = if is_tool(messages.get(i + 1)) { "" } else { "<｜tool▁outputs▁end｜>" };
     let content = &messages[i].content;
     format!("{open}<｜tool▁output▁begin｜>{content}<｜tool▁output▁end｜>{close}")
@@ -103,7 +104,8 @@ pub(super) fn deepseek31(inputs: &RenderInputs<'_>) -> Result<String, RenderErro
                     let open = if shows { "<think>" } else { "" };
                     out += &format!("{ASSISTANT}{open}{thinking}</think>");
                 }
-                let content = message.content.rsplit_once("</think>").map_or(&*message.content, |(_, c)| c);
+                let content =
+                    message.content.rsplit_once("</think>").map_or(&*message.content, |(_, c)| c);
                 let calls: Vec<String> = arguments(message)
                     .map(|(name, arguments)| {
                         format!("<｜tool▁call▁begin｜>{name}<｜tool▁sep｜>{arguments}<｜tool▁call▁end｜>")

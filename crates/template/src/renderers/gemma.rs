@@ -112,7 +112,9 @@ fn full_property(schema: &Json, mark: &str, depth: usize) -> String {
     if kind == "string" && schema["enum"].is_array() {
         parts.push(format!("enum:{}", value(&schema["enum"], mark, depth)));
     }
-    if kind == "array" && let Some(items) = schema["items"].as_object() {
+    if kind == "array"
+        && let Some(items) = schema["items"].as_object()
+    {
         parts.push(format!("items:{{{}}}", items_schema(items, mark, depth + 1)));
     }
     if kind == "object" {
@@ -243,16 +245,21 @@ fn gemma4(inputs: &RenderInputs<'_>, is_large: bool) -> String {
             let role = if is_model { "model" } else { &message.role };
             out += &format!("<|turn>{role}\n");
         }
-        let results: Vec<&Message> = rest[i + 1..].iter().take_while(|m| m.role == "tool").collect();
+        let results: Vec<&Message> =
+            rest[i + 1..].iter().take_while(|m| m.role == "tool").collect();
         if is_model {
             let is_current = last_user.is_none_or(|user| i > user);
             model_turn(&mut out, message, &results, is_current);
         } else {
             out += message.content.trim();
         }
-        let goes_on = turns.get(n + 1).is_some_and(|(_, next)| is_model && next.role == "assistant");
-        let waits = is_model && !results.is_empty() && message.content.trim().is_empty();
-        if !goes_on && !(waits && n + 1 == turns.len()) {
+        let goes_on =
+            turns.get(n + 1).is_some_and(|(_, next)| is_model && next.role == "assistant");
+        // After results the model's own turn stays open for it to go on.
+        let is_last = n + 1 == turns.len();
+        let has_results = is_model && !results.is_empty();
+        let waits = is_last && has_results && message.content.trim().is_empty();
+        if !goes_on && !waits {
             out += "<turn|>\n";
         }
     }
@@ -280,7 +287,8 @@ fn model_turn(out: &mut String, message: &Message, results: &[&Message], is_curr
 
 /// The text without what stands in channels.
 fn without_channels(text: &str) -> String {
-    let kept = text.split("<channel|>").map(|part| part.split("<|channel>").next().unwrap_or_default());
+    let kept =
+        text.split("<channel|>").map(|part| part.split("<|channel>").next().unwrap_or_default());
     kept.collect()
 }
 

@@ -14,7 +14,8 @@ pub(super) fn glimmer(inputs: &RenderInputs<'_>) -> Result<String, RenderError> 
         Some(system) => out += system,
         None => {
             let today = inputs.today;
-            out += &format!("{GLIMMER_SYSTEM}\nKnowledge cutoff: 2026-01-04.\nCurrent date: {today}.");
+            out +=
+                &format!("{GLIMMER_SYSTEM}\nKnowledge cutoff: 2026-01-04.\nCurrent date: {today}.");
         }
     }
     let strength = match inputs.think {
@@ -59,8 +60,10 @@ fn namespaces<'a>(inputs: &RenderInputs<'a>) -> Vec<&'a str> {
 
 fn recipients(inputs: &RenderInputs<'_>) -> String {
     let tools = namespaces(inputs).into_iter().map(|name| format!("\"{name}.*\""));
-    let all: Vec<String> =
-        std::iter::once("\"self\"".to_owned()).chain(tools).chain(["\"user\"".to_owned()]).collect();
+    let all: Vec<String> = std::iter::once("\"self\"".to_owned())
+        .chain(tools)
+        .chain(["\"user\"".to_owned()])
+        .collect();
     all.join(", ")
 }
 

@@ -37,7 +37,8 @@ fn render(inputs: &RenderInputs<'_>, line: &str) -> String {
         let content = &message.content;
         match message.role.as_str() {
             "user" => {
-                let off = is_ocr && inputs.think == Some(Think::Off) && !content.ends_with("/nothink");
+                let off =
+                    is_ocr && inputs.think == Some(Think::Off) && !content.ends_with("/nothink");
                 out += &format!("<|user|>{line}{content}{}", if off { "/nothink" } else { "" });
             }
             "assistant" => assistant(&mut out, message, line),

@@ -3,7 +3,6 @@
 //! Built on Go's encoder: numbers as Go prints them (`1.0` is `1`), and `<`, `>` and `&` escaped
 //! unless a family has them plain. Order is the client's, unless sorted.
 
-
 use camelid_api_types::ollama::Tool;
 use serde_json::{Number, Value as Json};
 
@@ -160,7 +159,6 @@ pub(super) fn bare(value: &Json, style: Style) -> String {
         other => style.write(other),
     }
 }
-
 
 #[cfg(test)]
 mod tests {

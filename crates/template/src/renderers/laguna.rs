@@ -21,12 +21,7 @@ pub(super) fn poolside(inputs: &RenderInputs<'_>) -> Result<String, RenderError>
 }
 
 /// `line` stands inside the turns' tags; `keeps_open` leaves a last answer open.
-fn render(
-    inputs: &RenderInputs<'_>,
-    line: &str,
-    usage: Option<&str>,
-    keeps_open: bool,
-) -> String {
+fn render(inputs: &RenderInputs<'_>, line: &str, usage: Option<&str>, keeps_open: bool) -> String {
     let thinks = inputs.thinks(false);
     let (system, rest) = inputs.leading_system();
     let mut out = format!("{BOS}<system>\n");
@@ -49,7 +44,8 @@ fn render(
             role => out += &format!("<{role}>{line}{content}{line}</{role}>\n"),
         }
     }
-    if !keeps_open || rest.last().is_none_or(|m| m.role != "assistant" || !m.tool_calls.is_empty()) {
+    if !keeps_open || rest.last().is_none_or(|m| m.role != "assistant" || !m.tool_calls.is_empty())
+    {
         out += &format!("<assistant>{line}");
         out += if thinks { "<think>" } else { "</think>" };
     }

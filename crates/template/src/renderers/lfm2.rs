@@ -27,7 +27,8 @@ fn render(inputs: &RenderInputs<'_>, shows_thinking: bool) -> String {
         }
         let tools: Vec<String> =
             inputs.tools.iter().map(|t| Style::SPACED_RAW.write(&json::function(t))).collect();
-        text += &format!("List of tools: <|tool_list_start|>[{}]<|tool_list_end|>", tools.join(", "));
+        text +=
+            &format!("List of tools: <|tool_list_start|>[{}]<|tool_list_end|>", tools.join(", "));
     }
     if !text.is_empty() {
         push_turn(&mut out, "system", &text);

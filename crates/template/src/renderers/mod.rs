@@ -18,4 +18,4 @@ mod prose;
 mod qwen;
 mod table;
 
-pub use table::{RenderError, RenderInputs, Renderer};
+pub use table::{BuiltIn, RenderError, RenderInputs, Renderer};

@@ -3,7 +3,8 @@
 use super::json::{self, Style};
 use super::lfm2::python_call;
 use super::prose::{
-    OLMO_FUNCTIONS, OLMO_NO_FUNCTIONS, OLMO_SYSTEM, OLMO_THINK_32B_SYSTEM, OLMO_THINK_SYSTEM, OLMO31_SYSTEM,
+    OLMO_FUNCTIONS, OLMO_NO_FUNCTIONS, OLMO_SYSTEM, OLMO_THINK_32B_SYSTEM, OLMO_THINK_SYSTEM,
+    OLMO31_SYSTEM,
 };
 use super::qwen::{open_turn, turn};
 use super::table::{RenderError, RenderInputs};
@@ -57,10 +58,8 @@ fn render(inputs: &RenderInputs<'_>, default_system: &str) -> String {
             role => turn(&mut out, role, &message.content),
         }
     }
-    let is_prefill = inputs
-        .messages
-        .last()
-        .is_some_and(|m| m.role == "assistant" && m.tool_calls.is_empty());
+    let is_prefill =
+        inputs.messages.last().is_some_and(|m| m.role == "assistant" && m.tool_calls.is_empty());
     if !is_prefill {
         open_turn(&mut out, "assistant");
     }

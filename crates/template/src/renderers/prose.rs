@@ -112,8 +112,7 @@ Your date cutoff is December 2024, and your model weights are available at \
 https://huggingface.co/allenai.";
 
 /// FunctionGemma's line over its declarations.
-pub(super) const FUNCTION_GEMMA: &str =
-    "You can do function calling with the following functions:";
+pub(super) const FUNCTION_GEMMA: &str = "You can do function calling with the following functions:";
 
 /// Glimmer's system text.
 pub(super) const GLIMMER_SYSTEM: &str = "You are a helpful AI assistant.";

@@ -174,7 +174,11 @@ fn vl(inputs: &RenderInputs<'_>, thinks_by_default: bool) -> String {
         }
     } else {
         let before = system.map_or(String::new(), |text| format!("{text}\n\n"));
-        turn(&mut out, "system", &(before + &json_tools(inputs.tools, JSON_TOOLS) + QWEN_JSON_USAGE));
+        turn(
+            &mut out,
+            "system",
+            &(before + &json_tools(inputs.tools, JSON_TOOLS) + QWEN_JSON_USAGE),
+        );
     }
     turns(&mut out, rest, false, |out, message, place| {
         let (thinking, content) = split_thinking(message);
@@ -205,9 +209,9 @@ fn vl(inputs: &RenderInputs<'_>, thinks_by_default: bool) -> String {
 
 /// A heading and a line of JSON for each tool.
 pub(super) fn json_tools(tools: &[Tool], heading: &str) -> String {
-    tools.iter().fold(heading.to_owned(), |out, tool| {
-        out + "\n" + &Style::SPACED.write(&json::tool(tool))
-    })
+    tools
+        .iter()
+        .fold(heading.to_owned(), |out, tool| out + "\n" + &Style::SPACED.write(&json::tool(tool)))
 }
 
 fn push_thinking(out: &mut String, thinking: &str) {
@@ -257,8 +261,7 @@ pub(super) fn qwen38(inputs: &RenderInputs<'_>) -> Result<String, RenderError> {
     }
     let system: Vec<&str> =
         inputs.messages.iter().filter(is_system).map(|m| m.content.as_str()).collect();
-    let rest: Vec<Message> =
-        inputs.messages.iter().filter(|m| !is_system(m)).cloned().collect();
+    let rest: Vec<Message> = inputs.messages.iter().filter(|m| !is_system(m)).cloned().collect();
     let effort = match inputs.think {
         None | Some(Think::Level(ThinkLevel::High | ThinkLevel::Max)) => Some(QWEN_EFFORT_HIGH),
         Some(Think::Level(ThinkLevel::Low)) => Some(QWEN_EFFORT_LOW),

@@ -114,6 +114,31 @@ impl Renderer {
     }
 }
 
+/// What a model gets when its configuration names nothing and its architecture is enough to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BuiltIn {
+    /// The renderer's name.
+    pub renderer: &'static str,
+    /// The output format's name.
+    pub parser: &'static str,
+    /// Where generation stops, besides the model's own end tokens.
+    pub stop: &'static [&'static str],
+}
+
+impl BuiltIn {
+    /// The formats of a GGUF architecture.
+    #[must_use]
+    pub fn for_architecture(architecture: &str) -> Option<Self> {
+        let (name, stop): (_, &[&str]) = match architecture {
+            "gemma4" => ("gemma4", &["<turn|>"]),
+            "laguna" => ("laguna", &[]),
+            "nemotron_h" | "nemotron_h_moe" | "nemotron_h_omni" => ("nemotron-3-nano", &[]),
+            _ => return None,
+        };
+        Some(Self { renderer: name, parser: name, stop })
+    }
+}
+
 impl std::fmt::Debug for Renderer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Renderer").field(&self.0.name).finish()
@@ -150,3 +175,41 @@ static ROWS: &[Row] = &[
     Row { name: "cohere", bos: "", render: cohere::cohere },
     Row { name: "glimmer", bos: "<|begin_of_text|>", render: glimmer::glimmer },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::OutputFormat;
+
+    #[test]
+    fn built_ins_name_what_exists() {
+        for architecture in ["gemma4", "laguna", "nemotron_h", "nemotron_h_moe"] {
+            let built_in = BuiltIn::for_architecture(architecture).unwrap();
+            assert!(Renderer::by_name(built_in.renderer).is_some());
+            assert!(OutputFormat::by_name(built_in.parser).is_some());
+        }
+        assert_eq!(BuiltIn::for_architecture("llama"), None);
+    }
+
+    #[test]
+    fn gemma_s_size_is_read_off_its_name_or_count() {
+        for (name, n_params, wanted) in [
+            ("gemma4:e4b-it", Some(31_000_000_000), "gemma4-small"),
+            ("Gemma4:31B", None, "gemma4-large"),
+            ("mine", Some(12_000_000_000), "gemma4-large"),
+            ("mine", None, "gemma4-small"),
+        ] {
+            assert_eq!(Renderer::gemma4_for(name, n_params).name(), wanted, "{name}");
+        }
+    }
+
+    #[test]
+    fn qwen_3_8_refuses_what_it_cannot_say() {
+        let renderer = Renderer::by_name("qwen3.8").unwrap();
+        let messages = [Message::system("only")];
+        let today = jiff::civil::date(2026, 1, 15);
+        let inputs = RenderInputs { messages: &messages, tools: &[], think: None, today };
+        let error = renderer.render(&inputs).unwrap_err();
+        assert_eq!(error.to_string(), "renderer `qwen3.8`: there is no user query");
+    }
+}

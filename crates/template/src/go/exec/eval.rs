@@ -179,7 +179,8 @@ impl<'t> Exec<'t> {
         let name = function.name;
         if n_args < function.min_args && function.max_args.is_none() {
             let least = function.min_args;
-            let message = format!("wrong number of args for {name}: want at least {least} got {n_given}");
+            let message =
+                format!("wrong number of args for {name}: want at least {least} got {n_given}");
             return Err(self.fail(message));
         }
         if let Some(wanted) = function.max_args

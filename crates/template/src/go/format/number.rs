@@ -1,7 +1,7 @@
 //! Numbers under `printf`'s verbs.
 
-use super::spec::Spec;
 use super::quote;
+use super::spec::Spec;
 
 /// Prints an integer; false when the verb is not one for integers.
 pub(super) fn int(out: &mut String, verb: char, n: i64, spec: &Spec) -> bool {
@@ -47,7 +47,13 @@ pub(super) fn float(out: &mut String, verb: char, x: f64, spec: &Spec) -> bool {
     let text = match verb {
         _ if !x.is_finite() => {
             let name = if x.is_nan() { "NaN" } else { "Inf" };
-            let sign = if x.is_nan() { "" } else if x < 0.0 { "-" } else { "+" };
+            let sign = if x.is_nan() {
+                ""
+            } else if x < 0.0 {
+                "-"
+            } else {
+                "+"
+            };
             let sign = if sign == "+" && !spec.plus && verb != 'v' { "" } else { sign };
             spec.pad_blank(out, &format!("{sign}{name}"));
             return matches!(verb, 'v' | 'e' | 'E' | 'f' | 'F' | 'g' | 'G');

@@ -19,14 +19,29 @@ fn printf_prints_as_go_does() {
         ("%v %v", vec![float(1.5), float(1e6)], "1.5 1e+06"),
         ("%v %v", vec![float(100_000.0), float(123_456_789.0)], "100000 1.23456789e+08"),
         ("%f %.1f %e %g", vec![float(2.5); 4], "2.500000 2.5 2.500000e+00 2.5"),
-        ("%8.3f|%-8.2f|%08.3f", vec![float(3.14159); 3], "   3.142|3.14    |0003.142"),
-        ("%.4g %.4g %.3g", vec![float(123.45), float(0.000_012_345), float(12312.2)], "123.5 1.234e-05 1.23e+04"),
+        ("%8.3f|%-8.2f|%08.3f", vec![float(2.71809); 3], "   2.718|2.72    |0002.718"),
+        (
+            "%.4g %.4g %.3g",
+            vec![float(123.45), float(0.000_012_345), float(12312.2)],
+            "123.5 1.234e-05 1.23e+04",
+        ),
         ("%v", vec![float(0.000_05)], "5e-05"),
         ("%s|%5s|%-5s|%.2s|%q|%x", vec![string("abc"); 6], "abc|  abc|abc  |ab|\"abc\"|616263"),
         ("%v %t", vec![Value::Bool(true), Value::Bool(false)], "true false"),
         ("%T %T %T", vec![Value::Int(1), Value::from("a"), Value::Nil], "int string <nil>"),
         ("%d%%", vec![int(5)], "5%"),
-        ("%*d|%-*d|%.*f", vec![Value::Int(4), Value::Int(1), Value::Int(3), Value::Int(2), Value::Int(1), Value::Float(2.25)], "   1|2  |2.2"),
+        (
+            "%*d|%-*d|%.*f",
+            vec![
+                Value::Int(4),
+                Value::Int(1),
+                Value::Int(3),
+                Value::Int(2),
+                Value::Int(1),
+                Value::Float(2.25),
+            ],
+            "   1|2  |2.2",
+        ),
         ("%[2]d %[1]d", vec![Value::Int(1), Value::Int(2)], "2 1"),
         ("%[5]d", vec![int(1)], "%!d(BADINDEX)"),
         ("%d", vec![string("x")], "%!d(string=x)"),
@@ -45,12 +60,16 @@ fn printf_prints_as_go_does() {
 fn compound_values_print_by_structure() {
     let list = values(serde_json::json!([{"b": [1, null], "a": "x"}]));
     assert_eq!(sprint(&list), "map[a:x b:[1 <nil>]]");
-    assert_eq!(sprintf("%#v", &list, 99), "map[string]interface {}{\"a\":\"x\", \"b\":[]interface {}{1, <nil>}}");
+    assert_eq!(
+        sprintf("%#v", &list, 99),
+        "map[string]interface {}{\"a\":\"x\", \"b\":[]interface {}{1, <nil>}}"
+    );
 }
 
 #[test]
 fn sprint_separates_what_are_not_strings() {
-    let operands = [Value::from("a"), Value::Int(1), Value::Int(2), Value::from("b"), Value::Int(3)];
+    let operands =
+        [Value::from("a"), Value::Int(1), Value::Int(2), Value::from("b"), Value::Int(3)];
     assert_eq!(sprint(&operands), "a1 2b3");
     assert_eq!(sprintln(&operands[..2]), "a 1\n");
 }

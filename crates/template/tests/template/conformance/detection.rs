@@ -45,14 +45,17 @@ fn calls_that_a_template_renders_are_read_back() {
         };
         let declared = tools(&case["inputs"]);
         let prompt = &after[..start];
-        let options = ParserOptions { tools: &declared, prompt: Some(prompt), ..ParserOptions::default() };
+        let options =
+            ParserOptions { tools: &declared, prompt: Some(prompt), ..ParserOptions::default() };
         let mut parser = format.parser(&options);
         let mut reply: Reply = parser.push(&after[start..]).into_iter().collect();
         reply.extend(parser.finish());
-        let calls: Vec<_> = reply.tool_calls.iter().map(|c| (&*c.function.name, &c.function.arguments)).collect();
+        let calls: Vec<_> =
+            reply.tool_calls.iter().map(|c| (&*c.function.name, &c.function.arguments)).collect();
         let wanted = serde_json::json!({"location": "Paris", "unit": "celsius"});
         if calls != [("get_weather", wanted.as_object().expect("an object"))] {
-            failures.push(format!("{name} as {format:?}: {:?}\n    gives {reply:?}", &after[start..]));
+            failures
+                .push(format!("{name} as {format:?}: {:?}\n    gives {reply:?}", &after[start..]));
         }
     }
     report("round trips of jinja templates", n_cases, &failures);

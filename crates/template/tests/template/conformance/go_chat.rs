@@ -34,7 +34,8 @@ fn conversations_render_as_in_ollama() {
             ),
             None => {
                 let (messages, tools) = (messages(input), tools(input));
-                let inputs = PromptInputs { messages: &messages, tools: &tools, think: think(input) };
+                let inputs =
+                    PromptInputs { messages: &messages, tools: &tools, think: think(input) };
                 template.render(&inputs, today)
             }
         };
@@ -63,7 +64,8 @@ fn facts_are_inferred_as_in_ollama() {
             "variables": template.variables().collect::<Vec<_>>(),
         });
         if got != case["output"] {
-            failures.push(format!("{}\n    got    {got}\n    wanted {}", case["name"], case["output"]));
+            failures
+                .push(format!("{}\n    got    {got}\n    wanted {}", case["name"], case["output"]));
         }
     }
     report("chat/go-facts.json", cases.len(), &failures);

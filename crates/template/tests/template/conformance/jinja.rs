@@ -57,7 +57,8 @@ fn every_template_renders_as_jinja2_does() {
                 continue;
             }
         };
-        for case in read_json(&folder.join(format!("{name}.cases.json"))).as_array().expect("list") {
+        for case in read_json(&folder.join(format!("{name}.cases.json"))).as_array().expect("list")
+        {
             n_cases += 1;
             let inputs = case["inputs"].as_object().expect("inputs");
             let got = template.render_json(inputs, now);

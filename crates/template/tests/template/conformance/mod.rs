@@ -31,9 +31,12 @@ pub(crate) fn read_json(path: &std::path::Path) -> Value {
     serde_json::from_str(&text).expect("a data file is JSON")
 }
 
-/// Fails with all differences at once, so that one run shows the whole state.
+/// Fails with all differences at once, so that one run shows the whole state; says how many cases
+/// there were, for `--nocapture`.
+#[allow(clippy::print_stderr, reason = "a count that nobody sees proves nothing")]
 pub(crate) fn report(what: &str, n_cases: usize, failures: &[String]) {
     assert!(n_cases > 0, "{what}: no cases were found");
+    eprintln!("{what}: {n_cases} cases, {} differ", failures.len());
     assert!(
         failures.is_empty(),
         "{what}: {} of {n_cases} cases differ\n{}",
@@ -48,8 +51,13 @@ pub(crate) fn difference(got: &str, wanted: &str) -> Option<String> {
         return None;
     }
     let at = got.chars().zip(wanted.chars()).take_while(|(g, w)| g == w).count();
-    let around = |text: &str| -> String { text.chars().skip(at.saturating_sub(30)).take(90).collect() };
-    Some(format!("from character {at}:\n    got    {:?}\n    wanted {:?}", around(got), around(wanted)))
+    let around =
+        |text: &str| -> String { text.chars().skip(at.saturating_sub(30)).take(90).collect() };
+    Some(format!(
+        "from character {at}:\n    got    {:?}\n    wanted {:?}",
+        around(got),
+        around(wanted)
+    ))
 }
 
 /// The messages of a case.

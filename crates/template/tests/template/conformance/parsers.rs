@@ -22,7 +22,11 @@ struct Output {
 impl Output {
     fn of_case(output: &Value) -> Self {
         let optional = |key| output.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-        Self { content: optional("content"), thinking: optional("thinking"), calls: output["calls"].clone() }
+        Self {
+            content: optional("content"),
+            thinking: optional("thinking"),
+            calls: output["calls"].clone(),
+        }
     }
 
     fn of_reply(reply: &Reply) -> Self {
@@ -37,7 +41,11 @@ impl Output {
     /// White space that Ollama drops at either end, and we pass on.
     fn trimmed(&self) -> Self {
         let trim = |text: &str| text.trim().to_owned();
-        Self { content: trim(&self.content), thinking: trim(&self.thinking), calls: self.calls.clone() }
+        Self {
+            content: trim(&self.content),
+            thinking: trim(&self.thinking),
+            calls: self.calls.clone(),
+        }
     }
 }
 
@@ -102,13 +110,17 @@ fn compare(file: &str, list: &str, run_case: impl Fn(&Value) -> (Reply, Option<S
         let ours = json!({"content": got.content, "thinking": got.thinking, "calls": got.calls});
         match listed.get(&key) {
             Some(entry) if entry["output"] == ours && entry["why"].is_string() => used.push(key),
-            _ => failures.push(format!("{name}: {problem:?}\n    got    {ours}\n    wanted {}", case["output"])),
+            _ => failures.push(format!(
+                "{name}: {problem:?}\n    got    {ours}\n    wanted {}",
+                case["output"]
+            )),
         }
     }
     used.iter().for_each(|key| drop(listed.remove(key)));
     failures.extend(listed.keys().map(|key| format!("{key} is listed as different and is not")));
     assert!(n_equal * 2 > cases.len(), "{file}: only {n_equal} of {} are equal", cases.len());
-    report(&format!("chat/{file}"), cases.len(), &failures);
+    let what = format!("chat/{file} ({n_equal} equal, {} listed, the rest by rule)", used.len());
+    report(&what, cases.len(), &failures);
 }
 
 #[test]
@@ -116,7 +128,8 @@ fn named_formats_read_as_in_ollama() {
     compare("parsers.json", "parser-differences.json", |input| {
         let format = OutputFormat::by_name(text(input, "name")).expect("a known format");
         let tools = tools(input);
-        let options = ParserOptions { tools: &tools, think: think(input), ..ParserOptions::default() };
+        let options =
+            ParserOptions { tools: &tools, think: think(input), ..ParserOptions::default() };
         (run(format.parser(&options), &input["pieces"]), None)
     });
 }

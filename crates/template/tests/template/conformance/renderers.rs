@@ -16,7 +16,8 @@ fn built_in_renderers_render_as_in_ollama() {
         let input = &case["input"];
         let renderer = Renderer::by_name(text(input, "name")).expect("a known renderer");
         let (messages, tools) = (messages(input), tools(input));
-        let inputs = RenderInputs { messages: &messages, tools: &tools, think: think(input), today };
+        let inputs =
+            RenderInputs { messages: &messages, tools: &tools, think: think(input), today };
         let problem = match renderer.render(&inputs) {
             Ok(got) => difference(&got, text(&case["output"], "expected")),
             Err(error) => Some(error.to_string()),

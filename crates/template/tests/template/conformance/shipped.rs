@@ -30,7 +30,9 @@ fn shipped_templates_render_as_published() {
     let (mut n_cases, mut failures) = (0, Vec::new());
     for shipped in ShippedTemplate::all() {
         let template = PromptTemplate::parse(shipped.text).expect("a template");
-        for entry in std::fs::read_dir(folder.join(format!("{}.gotmpl", shipped.name))).expect("results") {
+        for entry in
+            std::fs::read_dir(folder.join(format!("{}.gotmpl", shipped.name))).expect("results")
+        {
             let path = entry.expect("an entry").path();
             let wanted = std::fs::read_to_string(&path).expect("a result");
             let name = path.file_name().expect("a name").to_string_lossy().into_owned();
@@ -38,7 +40,8 @@ fn shipped_templates_render_as_published() {
             let messages = conversation(&name);
             let inputs = PromptInputs { messages: &messages, ..PromptInputs::default() };
             let got = template.render(&inputs, TODAY).expect("a render");
-            failures.extend(difference(&got, &wanted).map(|p| format!("{}/{name}: {p}", shipped.name)));
+            failures
+                .extend(difference(&got, &wanted).map(|p| format!("{}/{name}: {p}", shipped.name)));
         }
     }
     report("go-templates/expected", n_cases, &failures);
