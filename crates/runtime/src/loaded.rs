@@ -3,6 +3,7 @@
 use camelid_api_types::{ApiError, ollama::Message};
 use camelid_engine::{Error, Model, ModelOptions, Special};
 use camelid_gguf::GgufFile;
+use camelid_template::{ContextLimit, fit_messages};
 
 use crate::{
     config::Config,
@@ -46,7 +47,7 @@ impl Loaded {
     /// The prompt for a conversation, without the oldest messages that do not fit into `n_ctx`
     /// tokens; `None` keeps all.
     ///
-    /// System messages stay, and the last message does.
+    /// System messages stay, and so does what the user said last.
     pub(crate) fn prompt(
         &self,
         prompting: &Prompting,
@@ -54,20 +55,17 @@ impl Loaded {
         n_ctx: Option<usize>,
     ) -> Result<String, ApiError> {
         let Some(n_ctx) = n_ctx else { return prompting.render(conversation) };
-        let messages = conversation.messages;
-        let last = messages.len().saturating_sub(1);
+        let limit = ContextLimit { n_ctx, tokens_per_image: 0 };
+        // The last candidate that is counted is the one that is taken.
         let mut prompt = String::new();
-        for first in 0..=last {
-            let is_kept = |&(i, m): &(usize, &Message)| i >= first || m.role == "system";
-            let kept: Vec<Message> =
-                messages.iter().enumerate().filter(is_kept).map(|(_, m)| m.clone()).collect();
-            prompt = prompting.render(Conversation { messages: &kept, ..conversation })?;
-            if self.count_tokens(&prompt)? <= n_ctx {
-                if first > 0 {
-                    tracing::warn!(n_dropped = first, n_ctx, "messages do not fit the context");
-                }
-                break;
-            }
+        let kept = fit_messages(conversation.messages, limit, |kept| {
+            let messages: Vec<Message> = kept.iter().map(|&message| message.clone()).collect();
+            prompt = prompting.render(Conversation { messages: &messages, ..conversation })?;
+            self.count_tokens(&prompt)
+        })?;
+        let n_dropped = conversation.messages.len() - kept.len();
+        if n_dropped > 0 {
+            tracing::warn!(n_dropped, n_ctx, "messages do not fit the context");
         }
         Ok(prompt)
     }
