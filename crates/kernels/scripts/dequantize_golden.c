@@ -1,9 +1,13 @@
 // Prints golden values of ggml's dequantize_row_* for testdata/dequantize.txt.
 //
-// Build against ggml (MIT; llama.cpp as vendored in llama-cpp-python 0.3.36), from its ggml folder:
+// Build against ggml (MIT; as vendored in llama-cpp-python 0.3.36), in its folder, beside a
+// ggml-version.h that defines GGML_VERSION and GGML_COMMIT as any strings:
 //
-//   gcc -O2 -Iinclude -Isrc -o golden dequantize_golden.c src/ggml.c src/ggml-quants.c \
-//       <stubs or libggml-base for what else these two files need> -lm
+//   gcc -O2 -D_GNU_SOURCE -I. -Iinclude -Isrc -c dequantize_golden.c src/ggml.c \
+//       src/ggml-quants.c src/ggml-alloc.c
+//   g++ -O2 -std=c++17 -D_GNU_SOURCE -I. -Iinclude -Isrc -c src/ggml-threading.cpp \
+//       src/ggml-backend.cpp src/ggml-backend-meta.cpp
+//   g++ *.o -o golden -lm
 //   ./golden > testdata/dequantize.txt
 //
 // Each type is fed N_BLOCKS blocks of bytes from a linear congruential generator, so scales take

@@ -23,8 +23,9 @@ use crate::table::Kernels;
 use crate::team::ThreadTeam;
 use task::Task;
 
-/// Most queries of a task.
-const MAX_QUERIES: usize = 8;
+/// Query heads of a task, where there are enough: a few kilobytes of queries and sums beside a
+/// chunk of keys and values in the first cache level.
+const MAX_ROWS: usize = 32;
 
 /// What kind of attention a layer has.
 #[derive(Clone, Debug, PartialEq)]
@@ -94,7 +95,7 @@ pub(crate) fn attention(
     let mut tasks = Vec::new();
     let mut first = 0;
     let mut rest = out;
-    for queries in runs(queries) {
+    for queries in runs(queries, (MAX_ROWS / spec.n_rep()).max(1)) {
         let (out, behind) = rest.split_at_mut(queries.len() * token_len);
         let q = &q[first * token_len..][..queries.len() * token_len];
         tasks.extend(Task::split((kernels, spec, kv), queries, q, out));
@@ -105,8 +106,8 @@ pub(crate) fn attention(
 }
 
 /// Cuts the batch into runs of neighbours over the same pages.
-fn runs<'a, 'q>(queries: &'a [Query<'q>]) -> impl Iterator<Item = &'a [Query<'q>]> {
-    queries.chunk_by(|a, b| std::ptr::eq(a.pages, b.pages)).flat_map(|run| run.chunks(MAX_QUERIES))
+fn runs<'a, 'q>(queries: &'a [Query<'q>], max_len: usize) -> impl Iterator<Item = &'a [Query<'q>]> {
+    queries.chunk_by(|a, b| std::ptr::eq(a.pages, b.pages)).flat_map(move |run| run.chunks(max_len))
 }
 
 fn check(spec: &Attention, kv: &KvPool, queries: &[Query<'_>], q: &[f32], out: &[f32]) {

@@ -1,4 +1,4 @@
-//! Why a matrix or a rope could not be built.
+//! Why a matrix or a rope could not be built, or a row not be quantised.
 
 use camelid_gguf::TensorType;
 
@@ -45,6 +45,14 @@ pub enum Error {
         needed: usize,
         /// Bytes given.
         found: usize,
+    },
+    /// A number to be quantised is NaN or infinite.
+    #[error("element {index} of the row is {value}, must be finite")]
+    NotFinite {
+        /// Its index in the row.
+        index: usize,
+        /// Its value, as text so that the error stays comparable.
+        value: String,
     },
     /// RoPE turns lanes in pairs.
     #[error("rope turns {n_rot} lanes, must be even and above 0")]

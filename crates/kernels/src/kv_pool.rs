@@ -3,10 +3,11 @@
 //! A pool is two arrays, keys and values, each
 //!
 //! ```text
-//! [n_pages][page_len][n_head_kv][head_dim]
+//! [n_pages][n_head_kv][page_len][head_dim]
 //! ```
 //!
-//! A *slot* is a place for one token: `page * page_len + offset`. Which pages belong to which
+//! so that attention, which takes one head at a time, reads neighbouring tokens as one piece. A
+//! *slot* is a place for one token: `page * page_len + offset`. Which pages belong to which
 //! sequence is the caller's business; the pool only stores, copies and turns.
 
 use half::f16;
@@ -33,15 +34,15 @@ pub struct KvPool {
     v: Store,
 }
 
-/// Elements of `[n_slots, slot_len]`.
+/// The elements of one array.
 enum Store {
     F32(Vec<f32>),
     F16(Vec<f16>),
 }
 
-/// One token's elements for one head, as stored.
+/// Neighbouring tokens' elements for one head, as stored: `[n_tokens, head_dim]`.
 #[derive(Clone, Copy)]
-pub(crate) enum HeadRow<'a> {
+pub(crate) enum HeadRows<'a> {
     F32(&'a [f32]),
     F16(&'a [f16]),
 }
@@ -110,13 +111,17 @@ impl KvPool {
     /// # Panics
     /// If a slot is not in the pool or the lengths do not fit.
     pub fn store(&mut self, slots: &[usize], k: &[f32], v: &[f32]) {
-        let slot_len = self.slot_len();
+        let slot_len = self.n_head_kv * self.head_dim;
         assert_eq!(k.len(), slots.len() * slot_len, "kv store: keys");
         assert_eq!(v.len(), slots.len() * slot_len, "kv store: values");
         let tokens = k.chunks_exact(slot_len).zip(v.chunks_exact(slot_len));
         for (&slot, (k, v)) in slots.iter().zip(tokens) {
-            self.k.write(slot * slot_len, k);
-            self.v.write(slot * slot_len, v);
+            let heads = k.chunks_exact(self.head_dim).zip(v.chunks_exact(self.head_dim));
+            for (head_kv, (k, v)) in heads.enumerate() {
+                let first = self.first_elem(slot, head_kv);
+                self.k.write(first, k);
+                self.v.write(first, v);
+            }
         }
     }
 
@@ -126,9 +131,7 @@ impl KvPool {
     /// If a page is not in the pool or `n_slots` is more than a page.
     pub fn copy_page(&mut self, from: usize, to: usize, n_slots: usize) {
         assert!(n_slots <= self.page_len, "{n_slots} slots of a page of {}", self.page_len);
-        let page_elems = self.page_len * self.slot_len();
-        let n_elems = n_slots * self.slot_len();
-        self.copy(from * page_elems, to * page_elems, n_elems);
+        self.copy(from * self.page_len, to * self.page_len, n_slots);
     }
 
     /// Copies one token's keys and values to another slot.
@@ -136,8 +139,7 @@ impl KvPool {
     /// # Panics
     /// If a slot is not in the pool.
     pub fn move_slot(&mut self, from: usize, to: usize) {
-        let slot_len = self.slot_len();
-        self.copy(from * slot_len, to * slot_len, slot_len);
+        self.copy(from, to, 1);
     }
 
     /// Turns a slot's keys by `delta_pos` further positions: a context shift.
@@ -145,32 +147,42 @@ impl KvPool {
     /// # Panics
     /// If the slot is not in the pool or the rope turns more than `head_dim` lanes.
     pub fn rotate(&mut self, slot: usize, rope: &Rope, delta_pos: i32) {
-        let slot_len = self.slot_len();
-        let mut k = vec![0.0; slot_len];
-        self.k.read(slot * slot_len, &mut k);
-        rope.shift(&mut k, self.head_dim, delta_pos);
-        self.k.write(slot * slot_len, &k);
+        let mut k = vec![0.0; self.head_dim];
+        for head_kv in 0..self.n_head_kv {
+            let first = self.first_elem(slot, head_kv);
+            self.k.read(first, &mut k);
+            rope.shift(&mut k, self.head_dim, delta_pos);
+            self.k.write(first, &k);
+        }
     }
 
-    /// One head of a token's key.
-    pub(crate) fn k_head(&self, slot: usize, head_kv: usize) -> HeadRow<'_> {
-        self.k.row(slot * self.slot_len() + head_kv * self.head_dim, self.head_dim)
+    /// One head of the keys of `n_slots` neighbouring slots of a page.
+    pub(crate) fn k_rows(&self, slot: usize, n_slots: usize, head_kv: usize) -> HeadRows<'_> {
+        self.k.rows(self.first_elem(slot, head_kv), n_slots * self.head_dim)
     }
 
-    /// One head of a token's value.
-    pub(crate) fn v_head(&self, slot: usize, head_kv: usize) -> HeadRow<'_> {
-        self.v.row(slot * self.slot_len() + head_kv * self.head_dim, self.head_dim)
+    /// One head of the values of `n_slots` neighbouring slots of a page.
+    pub(crate) fn v_rows(&self, slot: usize, n_slots: usize, head_kv: usize) -> HeadRows<'_> {
+        self.v.rows(self.first_elem(slot, head_kv), n_slots * self.head_dim)
     }
 
-    fn slot_len(&self) -> usize {
-        self.n_head_kv * self.head_dim
+    /// Where a slot's elements for one head begin.
+    fn first_elem(&self, slot: usize, head_kv: usize) -> usize {
+        let (page, offset) = (slot / self.page_len, slot % self.page_len);
+        assert!(page < self.n_pages, "slot {slot} is beyond the pool's {} pages", self.n_pages);
+        ((page * self.n_head_kv + head_kv) * self.page_len + offset) * self.head_dim
     }
 
-    fn copy(&mut self, from: usize, to: usize, n_elems: usize) {
-        for store in [&mut self.k, &mut self.v] {
-            match store {
-                Store::F32(data) => data.copy_within(from..from + n_elems, to),
-                Store::F16(data) => data.copy_within(from..from + n_elems, to),
+    /// Copies neighbouring slots within their pages.
+    fn copy(&mut self, from: usize, to: usize, n_slots: usize) {
+        let n_elems = n_slots * self.head_dim;
+        for head_kv in 0..self.n_head_kv {
+            let (from, to) = (self.first_elem(from, head_kv), self.first_elem(to, head_kv));
+            for store in [&mut self.k, &mut self.v] {
+                match store {
+                    Store::F32(data) => data.copy_within(from..from + n_elems, to),
+                    Store::F16(data) => data.copy_within(from..from + n_elems, to),
+                }
             }
         }
     }
@@ -191,10 +203,10 @@ impl Store {
         }
     }
 
-    fn row(&self, first: usize, n_elems: usize) -> HeadRow<'_> {
+    fn rows(&self, first: usize, n_elems: usize) -> HeadRows<'_> {
         match self {
-            Self::F32(data) => HeadRow::F32(&data[first..first + n_elems]),
-            Self::F16(data) => HeadRow::F16(&data[first..first + n_elems]),
+            Self::F32(data) => HeadRows::F32(&data[first..first + n_elems]),
+            Self::F16(data) => HeadRows::F16(&data[first..first + n_elems]),
         }
     }
 
@@ -227,10 +239,10 @@ mod tests {
     use super::*;
     use crate::rope::Pairing;
 
-    fn floats(row: HeadRow<'_>) -> Vec<f32> {
+    fn floats(row: HeadRows<'_>) -> Vec<f32> {
         match row {
-            HeadRow::F32(row) => row.to_vec(),
-            HeadRow::F16(row) => row.iter().map(|x| x.to_f32()).collect(),
+            HeadRows::F32(row) => row.to_vec(),
+            HeadRows::F16(row) => row.iter().map(|x| x.to_f32()).collect(),
         }
     }
 
@@ -246,13 +258,13 @@ mod tests {
     fn slots_keep_what_they_were_given() {
         for ty in [KvType::F32, KvType::F16] {
             let mut pool = filled(ty);
-            assert_eq!(floats(pool.k_head(1, 0)), [0.0, 1.0]);
-            assert_eq!(floats(pool.v_head(0, 1)), [-6.0, -7.0]);
+            assert_eq!(floats(pool.k_rows(1, 1, 0)), [0.0, 1.0]);
+            assert_eq!(floats(pool.v_rows(0, 1, 1)), [-6.0, -7.0]);
             pool.copy_page(1, 2, 2);
-            assert_eq!(floats(pool.k_head(5, 1)), [14.0, 15.0]);
+            assert_eq!(floats(pool.k_rows(5, 1, 1)), [14.0, 15.0]);
             pool.move_slot(0, 4);
-            assert_eq!(floats(pool.k_head(4, 0)), [4.0, 5.0]);
-            assert_eq!(floats(pool.v_head(5, 1)), [-14.0, -15.0]);
+            assert_eq!(floats(pool.k_rows(4, 1, 0)), [4.0, 5.0]);
+            assert_eq!(floats(pool.v_rows(5, 1, 1)), [-14.0, -15.0]);
         }
         assert_eq!(filled(KvType::F16).n_bytes() * 2, filled(KvType::F32).n_bytes());
     }
@@ -263,13 +275,14 @@ mod tests {
         let mut pool = filled(KvType::F32);
         pool.rotate(1, &rope, 2);
         let (sin, cos) = 2f32.sin_cos();
-        assert_eq!(floats(pool.k_head(1, 0)), [-sin, cos]);
-        assert_eq!(floats(pool.v_head(1, 0)), [-0.0, -1.0]);
-        assert_eq!(floats(pool.k_head(0, 0)), [4.0, 5.0]);
+        let turned = floats(pool.k_rows(1, 1, 0));
+        assert!((turned[0] + sin).abs() < 1e-6 && (turned[1] - cos).abs() < 1e-6, "{turned:?}");
+        assert_eq!(floats(pool.v_rows(1, 1, 0)), [-0.0, -1.0]);
+        assert_eq!(floats(pool.k_rows(0, 1, 0)), [4.0, 5.0]);
     }
 
     #[test]
-    #[should_panic(expected = "out of range")]
+    #[should_panic(expected = "slot 6 is beyond the pool's 3 pages")]
     fn a_slot_beyond_the_pool_is_refused() {
         filled(KvType::F32).store(&[6], &[0.0; 4], &[0.0; 4]);
     }

@@ -11,14 +11,21 @@
 //!   product, and the 8-bit activations they meet there.
 //! - `matmul`: how a product is cut into bands and tiles; `attention`, `rope`, `norm`, ...: the
 //!   other operations.
+//! - `quantize`: from floats to blocks.
 //! - `scalar`: the definition of every kernel; `x86_64`: the same with SIMD; `table`: which
 //!   routine serves which machine.
+//!
+//! # Machines
+//!
+//! On x86-64 there are rows for AVX-512 with VNNI and for AVX2 with FMA and F16C, chosen at run
+//! time; everywhere else the scalar row runs. Other architectures have not been tried.
 //!
 //! # Numbers
 //!
 //! Results never depend on the number of threads. A token's row of a matrix product has the same
 //! bits whatever batch it is computed in. Products with quantised weights have the same bits in
-//! every kernel row; products with float weights differ between rows by summation order only.
+//! every kernel row; products with float weights, attention and activation functions differ between
+//! rows by rounding (fused multiply-adds, another exponential), within 2e-6 of the largest value.
 
 mod activation;
 mod attention;
@@ -31,12 +38,14 @@ mod kv_pool;
 mod matmul;
 mod matrix;
 mod norm;
+mod quantize;
 mod rope;
 mod scalar;
 mod table;
 mod team;
 mod tile;
-#[cfg(target_arch = "x86_64")]
+// Miri interprets only some vector instructions.
+#[cfg(all(target_arch = "x86_64", not(miri)))]
 mod x86_64;
 
 pub use attention::{Attention, Query};
@@ -45,6 +54,7 @@ pub use elementwise::Activation;
 pub use error::Error;
 pub use kv_pool::{KvPool, KvType};
 pub use matrix::Matrix;
+pub use quantize::{can_quantize, quantize};
 pub use rope::{Pairing, Rope, RopeParams, Yarn};
 pub use table::Kernels;
 pub use team::ThreadTeam;

@@ -82,6 +82,17 @@ impl<'a> Matrix<'a> {
         &self.data[row_idx * self.row_bytes..][..self.row_bytes]
     }
 
+    /// Writes one row as floats, with the bits of ggml's reference.
+    ///
+    /// Shapes: `out` is `[n_cols]`.
+    ///
+    /// # Panics
+    /// If `row_idx` is not below `n_rows` or `out` has another length.
+    pub fn dequantize_row(&self, row_idx: usize, out: &mut [f32]) {
+        assert_eq!(out.len(), self.n_cols, "a row of {} columns", self.n_cols);
+        block::dequantize(self.ty, self.row(row_idx), out);
+    }
+
     /// The matrix of some of the rows.
     ///
     /// # Panics

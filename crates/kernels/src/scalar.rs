@@ -10,7 +10,7 @@ mod tile;
 mod vector;
 
 pub(crate) use dot::mul_band;
-pub(crate) use gemm::{gemm, transpose};
+pub(crate) use gemm::{MAX_K, gemm, transpose};
 pub(crate) use quantize::quantize;
 pub(crate) use tile::{TileShape, mul_tile, unpack_tile};
 pub(crate) use vector::{Sigmoid, dot_f32, exp_sum, f16_to_f32, gate};

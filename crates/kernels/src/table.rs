@@ -12,9 +12,9 @@ use half::f16;
 use crate::activation::{ActivationPanel, GROUP, PanelSpec};
 use crate::block::{BlockFormat, FloatType};
 use crate::matmul::FloatBand;
-use crate::scalar::{self, Sigmoid, TileShape};
+use crate::scalar::{self, MAX_K, Sigmoid, TileShape};
 use crate::tile::{PANEL, RowLanes, TILE_ROWS, Tile};
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_arch = "x86_64", not(miri)))]
 use crate::x86_64::{avx2, avx512};
 
 /// The routines for one level of instructions.
@@ -26,7 +26,7 @@ pub struct Kernels {
     f16_to_f32: unsafe fn(&[f16], &mut [f32]),
     exp_sum: unsafe fn(&mut [f32], f32) -> f32,
     gate: unsafe fn(&mut [f32], Option<&[f32]>, Sigmoid),
-    gemm: unsafe fn(usize, usize, &[f32], &[f32], &mut [f32]),
+    gemm: GemmFn,
     transpose: unsafe fn(usize, &[f32], &mut [f32]),
     mul_band: unsafe fn(FloatType, &mut FloatBand<'_, '_>),
     quantize: unsafe fn(&[f32], PanelSpec, &mut ActivationPanel),
@@ -34,6 +34,9 @@ pub struct Kernels {
     unpack_tile: unsafe fn(&BlockFormat, &[&[u8]; TILE_ROWS], &mut Tile),
     mul_tile: unsafe fn(&Tile, TileShape, &[ActivationPanel], &mut [RowLanes]),
 }
+
+/// `k`, `n`, `a`, `b`, `c` of [`Kernels::gemm`].
+type GemmFn = unsafe fn(usize, usize, &[[f32; MAX_K]], &[f32], &mut [f32]);
 
 const SCALAR: Kernels = Kernels {
     name: "scalar",
@@ -50,7 +53,7 @@ const SCALAR: Kernels = Kernels {
     mul_tile: scalar::mul_tile,
 };
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_arch = "x86_64", not(miri)))]
 const AVX2: Kernels = Kernels {
     name: "avx2",
     dot_f32: avx2::dot_f32,
@@ -66,7 +69,7 @@ const AVX2: Kernels = Kernels {
     mul_tile: avx2::mul_tile,
 };
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_arch = "x86_64", not(miri)))]
 const AVX512: Kernels = Kernels {
     name: "avx512",
     dot_f32: avx512::dot_f32,
@@ -82,6 +85,20 @@ const AVX512: Kernels = Kernels {
     mul_tile: avx512::mul_tile,
 };
 
+/// The vector rows this CPU can run, slowest first.
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+fn simd_rows() -> Vec<Kernels> {
+    let avx2 = avx2::is_available().then_some(AVX2);
+    let avx512 = avx512::is_available().then_some(AVX512);
+    avx2.into_iter().chain(avx512).collect()
+}
+
+/// None for this architecture.
+#[cfg(any(not(target_arch = "x86_64"), miri))]
+fn simd_rows() -> Vec<Kernels> {
+    Vec::new()
+}
+
 impl Kernels {
     /// The best row for this CPU; scalar under Miri.
     pub fn detect() -> &'static Kernels {
@@ -93,16 +110,7 @@ impl Kernels {
         static AVAILABLE: OnceLock<Vec<Kernels>> = OnceLock::new();
         AVAILABLE.get_or_init(|| {
             let mut rows = vec![SCALAR];
-            // Miri interprets only some vector instructions.
-            #[cfg(all(target_arch = "x86_64", not(miri)))]
-            {
-                if avx2::is_available() {
-                    rows.push(AVX2);
-                }
-                if avx512::is_available() {
-                    rows.push(AVX512);
-                }
-            }
+            rows.extend(simd_rows());
             rows
         })
     }
@@ -153,12 +161,18 @@ impl Kernels {
 
     /// `c += a * b`.
     ///
-    /// Shapes: `a` is `[m, k]`, `b` is `[k, n]`, `c` is `[m, n]`; `n` is a multiple of 16.
+    /// Shapes: `a` is `[m, MAX_K]`, of which `k` columns count, `b` is `[k, n]`, `c` is `[m, n]`;
+    /// `n` is a multiple of 16.
     #[expect(unsafe_code, reason = "calls the row's routine")]
-    pub(crate) fn gemm(&self, (k, n): (usize, usize), a: &[f32], b: &[f32], c: &mut [f32]) {
-        assert!(k > 0 && n > 0 && n.is_multiple_of(16));
-        let m = c.len() / n;
-        assert!(a.len() == m * k && b.len() == k * n && c.len() == m * n);
+    pub(crate) fn gemm(
+        &self,
+        (k, n): (usize, usize),
+        a: &[[f32; MAX_K]],
+        b: &[f32],
+        c: &mut [f32],
+    ) {
+        assert!(k <= MAX_K && n > 0 && n.is_multiple_of(16));
+        assert!(b.len() == k * n && c.len() == a.len() * n);
         // SAFETY: rows are handed out only where the CPU has their instructions.
         unsafe { (self.gemm)(k, n, a, b, c) }
     }

@@ -3,13 +3,12 @@
 use std::ops::Range;
 
 use super::{Attention, Query};
-use crate::kv_pool::{HeadRow, KvPool};
+use crate::kv_pool::{HeadRows, KvPool};
+use crate::scalar::MAX_K;
 use crate::table::Kernels;
 
 /// Keys between two updates of the running maximum.
-const CHUNK: usize = 32;
-/// Width to which heads are padded, so that vectors have no tails.
-const LANES: usize = 16;
+const CHUNK: usize = MAX_K;
 
 /// The queries, and where their results go.
 pub(super) struct Task<'a, 'o> {
@@ -77,6 +76,11 @@ impl<'a, 'o> Task<'a, 'o> {
     }
 }
 
+/// Width to which heads are padded with zeros: whole steps of the small products.
+fn padded(head_dim: usize) -> usize {
+    head_dim.next_multiple_of(MAX_K)
+}
+
 /// Keys and values of a chunk, as floats.
 struct Chunk {
     head_dim: usize,
@@ -92,73 +96,92 @@ struct Chunk {
 
 impl Chunk {
     fn new(head_dim: usize) -> Self {
-        let zeros = vec![0.0; head_dim.next_multiple_of(LANES) * CHUNK];
+        let zeros = vec![0.0; padded(head_dim) * CHUNK];
         Self { head_dim, start: 0, rows: zeros.clone(), k: zeros.clone(), v: zeros }
-    }
-
-    fn padded_dim(&self) -> usize {
-        self.head_dim.next_multiple_of(LANES)
     }
 
     /// Widens the keys and values of some positions, and transposes the keys.
     fn load(&mut self, task: &Task<'_, '_>, positions: Range<usize>) {
         let (kv, pages) = (task.kv, task.queries[task.queries.len() - 1].pages);
-        let padded_dim = self.padded_dim();
+        let padded_dim = padded(self.head_dim);
         self.start = positions.start;
-        let rows = self.rows.chunks_exact_mut(padded_dim).zip(self.v.chunks_exact_mut(padded_dim));
-        for ((k, v), pos) in rows.zip(positions) {
-            let slot = pages[pos / kv.page_len()] as usize * kv.page_len() + pos % kv.page_len();
-            widen(task.kernels, kv.k_head(slot, task.head_kv), &mut k[..self.head_dim]);
-            widen(task.kernels, kv.v_head(slot, task.head_kv), &mut v[..self.head_dim]);
+        let mut pos = positions.start;
+        while pos < positions.end {
+            // As many tokens as lie side by side.
+            let offset = pos % kv.page_len();
+            let n_tokens = (kv.page_len() - offset).min(positions.end - pos);
+            let slot = pages[pos / kv.page_len()] as usize * kv.page_len() + offset;
+            let rows = (pos - self.start) * padded_dim..;
+            let k = kv.k_rows(slot, n_tokens, task.head_kv);
+            let v = kv.v_rows(slot, n_tokens, task.head_kv);
+            widen(task.kernels, k, self.head_dim, &mut self.rows[rows.clone()]);
+            widen(task.kernels, v, self.head_dim, &mut self.v[rows]);
+            pos += n_tokens;
         }
         task.kernels.transpose(padded_dim, &self.rows, &mut self.k);
     }
 }
 
-fn widen(kernels: &Kernels, row: HeadRow<'_>, out: &mut [f32]) {
-    match row {
-        HeadRow::F32(row) => out.copy_from_slice(row),
-        HeadRow::F16(row) => kernels.f16_to_f32(row, out),
+/// Writes rows of `head_dim` as padded rows of floats.
+fn widen(kernels: &Kernels, rows: HeadRows<'_>, head_dim: usize, out: &mut [f32]) {
+    let padded_dim = padded(head_dim);
+    if padded_dim == head_dim {
+        // No gaps: as one piece.
+        return match rows {
+            HeadRows::F32(rows) => out[..rows.len()].copy_from_slice(rows),
+            HeadRows::F16(rows) => kernels.f16_to_f32(rows, &mut out[..rows.len()]),
+        };
+    }
+    let out = out.chunks_exact_mut(padded_dim).map(|out| &mut out[..head_dim]);
+    match rows {
+        HeadRows::F32(rows) => {
+            rows.chunks_exact(head_dim).zip(out).for_each(|(row, out)| out.copy_from_slice(row));
+        }
+        HeadRows::F16(rows) => {
+            rows.chunks_exact(head_dim)
+                .zip(out)
+                .for_each(|(row, out)| kernels.f16_to_f32(row, out));
+        }
     }
 }
 
 /// What is known so far; a row for each query and each of its heads.
 struct State {
-    /// `[n_rows, padded_dim]`.
-    q: Vec<f32>,
+    padded_dim: usize,
+    /// Query heads in steps of [`MAX_K`] lanes: `[padded_dim / MAX_K, n_rows]`.
+    q: Vec<[f32; MAX_K]>,
     /// Weighted values, `[n_rows, padded_dim]`.
     acc: Vec<f32>,
     /// Running maximum, `[n_rows]`.
     max: Vec<f32>,
     /// Running sum, `[n_rows]`.
     sum: Vec<f32>,
-    /// `[n_rows, CHUNK]`.
-    scores: Vec<f32>,
-    /// Scores without the keys not seen, `[n_rows, n_seen]`.
-    weights: Vec<f32>,
+    /// Of the chunk's keys, `[n_rows]`; then the weights of the keys seen.
+    scores: Vec<[f32; CHUNK]>,
 }
 
 impl State {
     fn new(task: &Task<'_, '_>) -> Self {
         let (n_rep, head_dim) = (task.spec.n_rep(), task.spec.head_dim);
-        let padded_dim = head_dim.next_multiple_of(LANES);
+        let padded_dim = padded(head_dim);
         let n_rows = task.queries.len() * n_rep;
-        let mut q = vec![0.0; n_rows * padded_dim];
-        let token_len = task.spec.n_head * head_dim;
-        for (q, token) in q.chunks_exact_mut(n_rep * padded_dim).zip(task.q.chunks_exact(token_len))
-        {
-            let heads = token[task.head_kv * n_rep * head_dim..].chunks_exact(head_dim);
-            for (q, head) in q.chunks_exact_mut(padded_dim).zip(heads) {
-                q[..head_dim].copy_from_slice(head);
+        let mut q = vec![[0.0; MAX_K]; padded_dim / MAX_K * n_rows];
+        let tokens = task.q.chunks_exact(task.spec.n_head * head_dim);
+        let heads = tokens.flat_map(|token| {
+            token[task.head_kv * n_rep * head_dim..].chunks_exact(head_dim).take(n_rep)
+        });
+        for (row, head) in heads.enumerate() {
+            for (step, lanes) in head.chunks(MAX_K).enumerate() {
+                q[step * n_rows + row][..lanes.len()].copy_from_slice(lanes);
             }
         }
         Self {
-            acc: vec![0.0; q.len()],
+            padded_dim,
             q,
+            acc: vec![0.0; n_rows * padded_dim],
             max: vec![f32::NEG_INFINITY; n_rows],
             sum: vec![0.0; n_rows],
-            scores: vec![0.0; n_rows * CHUNK],
-            weights: vec![0.0; n_rows * CHUNK],
+            scores: vec![[0.0; CHUNK]; n_rows],
         }
     }
 
@@ -170,38 +193,44 @@ impl State {
         queries: Range<usize>,
         seen: Range<usize>,
     ) {
-        let (n_rep, padded_dim) = (task.spec.n_rep(), chunk.padded_dim());
+        let (n_rep, padded_dim) = (task.spec.n_rep(), self.padded_dim);
         let rows = queries.start * n_rep..queries.end * n_rep;
-        let elems = rows.start * padded_dim..rows.end * padded_dim;
-        let scores = &mut self.scores[rows.start * CHUNK..rows.end * CHUNK];
-        scores.fill(0.0);
-        task.kernels.gemm((padded_dim, CHUNK), &self.q[elems.clone()], &chunk.k, scores);
         let lanes = seen.start - chunk.start..seen.end - chunk.start;
-        let weights = &mut self.weights[rows.start * lanes.len()..rows.end * lanes.len()];
-        for (row, weights) in rows.zip(weights.chunks_exact_mut(lanes.len())) {
-            weights.copy_from_slice(&self.scores[row * CHUNK..][lanes.clone()]);
-            task.adjust(row, seen.clone(), weights);
-            let max = weights.iter().copied().fold(self.max[row], f32::max);
+        self.score(task.kernels, chunk, rows.clone());
+        for row in rows.clone() {
+            let scores = &mut self.scores[row];
+            scores.copy_within(lanes.clone(), 0);
+            let scores = &mut scores[..lanes.len()];
+            task.adjust(row, seen.clone(), scores);
+            let max = scores.iter().copied().fold(self.max[row], f32::max);
             let factor = (self.max[row] - max).exp();
             self.max[row] = max;
-            self.sum[row] = self.sum[row] * factor + task.kernels.exp_sum(weights, max);
+            self.sum[row] = self.sum[row] * factor + task.kernels.exp_sum(scores, max);
             if factor != 1.0 {
                 let acc = &mut self.acc[row * padded_dim..][..padded_dim];
                 acc.iter_mut().for_each(|x| *x *= factor);
             }
         }
-        let weights = &self.weights[queries.start * n_rep * lanes.len()..]
-            [..elems.len() / padded_dim * lanes.len()];
         let values = &chunk.v[lanes.start * padded_dim..lanes.end * padded_dim];
-        task.kernels.gemm((lanes.len(), padded_dim), weights, values, &mut self.acc[elems]);
+        let acc = &mut self.acc[rows.start * padded_dim..rows.end * padded_dim];
+        task.kernels.gemm((lanes.len(), padded_dim), &self.scores[rows], values, acc);
+    }
+
+    /// Dot products of some rows with all keys of a chunk.
+    fn score(&mut self, kernels: &Kernels, chunk: &Chunk, rows: Range<usize>) {
+        let scores = &mut self.scores[rows.clone()];
+        scores.fill([0.0; CHUNK]);
+        let steps = self.q.chunks_exact(self.max.len()).zip(chunk.k.chunks_exact(MAX_K * CHUNK));
+        for (q, k) in steps {
+            kernels.gemm((MAX_K, CHUNK), &q[rows.clone()], k, scores.as_flattened_mut());
+        }
     }
 
     /// Lets the sinks take part, and writes the results.
     fn finish(mut self, task: &mut Task<'_, '_>) {
         let (n_rep, head_dim) = (task.spec.n_rep(), task.spec.head_dim);
-        let padded_dim = head_dim.next_multiple_of(LANES);
         for row in 0..self.max.len() {
-            let acc = &mut self.acc[row * padded_dim..][..head_dim];
+            let acc = &mut self.acc[row * self.padded_dim..][..head_dim];
             let mut sum = self.sum[row];
             if let Some(sinks) = &task.spec.sinks {
                 let sink = sinks[task.head(row)];

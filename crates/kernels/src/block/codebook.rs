@@ -31,30 +31,56 @@ const IQ1_VALUES: [u8; 4] = [8, 16, 24, 0];
 const ZERO: u8 = 64;
 const IQ1_ZERO: u8 = 16;
 
-static IQ2_XXS_GRID: [[u8; 8]; 256] = expand(&packed::IQ2_XXS_GRID, &IQ2_VALUES);
-static IQ2_XS_GRID: [[u8; 8]; 512] = expand(&packed::IQ2_XS_GRID, &IQ2_VALUES);
-static IQ2_S_GRID: [[u8; 8]; 1024] = expand(&packed::IQ2_S_GRID, &IQ2_VALUES);
-static IQ3_XXS_GRID: [[u8; 4]; 256] = expand(&packed::IQ3_XXS_GRID, &IQ3_XXS_VALUES);
-static IQ3_S_GRID: [[u8; 4]; 512] = expand(&packed::IQ3_S_GRID, &IQ3_S_VALUES);
-static IQ1_GRID: [[u8; 8]; 2048] = expand(&packed::IQ1_GRID, &IQ1_VALUES);
+static IQ2_XXS_GRID: [u64; 256] = expand(&packed::IQ2_XXS_GRID, &IQ2_VALUES);
+static IQ2_XS_GRID: [u64; 512] = expand(&packed::IQ2_XS_GRID, &IQ2_VALUES);
+static IQ2_S_GRID: [u64; 1024] = expand(&packed::IQ2_S_GRID, &IQ2_VALUES);
+static IQ3_XXS_GRID: [u64; 256] = expand(&packed::IQ3_XXS_GRID, &IQ3_XXS_VALUES);
+static IQ3_S_GRID: [u64; 512] = expand(&packed::IQ3_S_GRID, &IQ3_S_VALUES);
+static IQ1_GRID: [u64; 2048] = expand(&packed::IQ1_GRID, &IQ1_VALUES);
+/// A sign byte's bits, each as a byte of ones.
+static SIGN_MASKS: [u64; 256] = sign_masks();
 
-/// Turns packed indices of coordinates into coordinates.
-const fn expand<const POINTS: usize, const COORDS: usize, const VALUES: usize>(
+/// A byte in each of the eight places.
+const fn bytes(byte: u8) -> u64 {
+    u64::from_le_bytes([byte; 8])
+}
+
+/// Turns packed indices of coordinates into coordinates, one in each byte.
+const fn expand<const POINTS: usize, const VALUES: usize>(
     packed: &[u16; POINTS],
     values: &[u8; VALUES],
-) -> [[u8; COORDS]; POINTS] {
+) -> [u64; POINTS] {
     let bits = VALUES.ilog2() as usize;
-    let mut points = [[0; COORDS]; POINTS];
+    // Points have as many coordinates as fit their 16 bits: 8 of 2, or 4 of 3.
+    let n_coords = if bits == 2 { 8 } else { 4 };
+    let mut points = [0; POINTS];
     let mut i = 0;
     while i < POINTS {
         let mut j = 0;
-        while j < COORDS {
-            points[i][j] = values[packed[i] as usize >> (bits * j) & (VALUES - 1)];
+        while j < n_coords {
+            let value = values[packed[i] as usize >> (bits * j) & (VALUES - 1)];
+            points[i] |= (value as u64) << (8 * j);
             j += 1;
         }
         i += 1;
     }
     points
+}
+
+const fn sign_masks() -> [u64; 256] {
+    let mut masks = [0; 256];
+    let mut i = 0;
+    while i < 256 {
+        let mut j = 0;
+        while j < 8 {
+            if i >> j & 1 == 1 {
+                masks[i] |= 0xff << (8 * j);
+            }
+            j += 1;
+        }
+        i += 1;
+    }
+    masks
 }
 
 /// Seven signs and the parity bit that completes them.
@@ -63,18 +89,20 @@ fn with_parity(signs: u32) -> u8 {
     signs | ((signs.count_ones() as u8 & 1) << 7)
 }
 
-/// Writes a point's coordinates, negative where `signs` has a bit, around [`ZERO`].
-fn put(point: &[u8], signs: u8, codes: &mut [u8]) {
-    for (i, (code, &magnitude)) in codes.iter_mut().zip(point).enumerate() {
-        *code = if signs >> i & 1 == 1 { ZERO - magnitude } else { ZERO + magnitude };
-    }
+/// Writes eight magnitudes as codes around [`ZERO`], below it where `signs` has a bit.
+///
+/// Eight bytes at once: `m + 64`, or `(m ^ 127) - 63`, which is `64 - m`. With `m` below 64
+/// neither leaves its byte.
+fn put(point: u64, signs: u8, codes: &mut [u8]) {
+    let negative = SIGN_MASKS[usize::from(signs)];
+    let flipped = point ^ (negative & bytes(127));
+    let moved = flipped + (bytes(ZERO) & !negative) - (bytes(ZERO - 1) & negative);
+    codes.copy_from_slice(&moved.to_le_bytes());
 }
 
 /// Two points of four under eight signs.
-fn put_pair(points: [&[u8; 4]; 2], signs: u8, codes: &mut [u8]) {
-    let (first, second) = codes.split_at_mut(4);
-    put(points[0], signs, first);
-    put(points[1], signs >> 4, second);
+fn put_pair([first, second]: [u64; 2], signs: u8, codes: &mut [u8]) {
+    put(first | second << 32, signs, codes);
 }
 
 pub(super) struct Iq2Xxs;
@@ -91,7 +119,7 @@ impl Format for Iq2Xxs {
             let word = u32_at(bytes, 4);
             *scale = d * (0.5 + (word >> 28) as f32) * 0.25;
             for (l, codes) in codes.chunks_exact_mut(8).enumerate() {
-                put(&IQ2_XXS_GRID[usize::from(bytes[l])], with_parity(word >> (7 * l)), codes);
+                put(IQ2_XXS_GRID[usize::from(bytes[l])], with_parity(word >> (7 * l)), codes);
             }
         }
     }
@@ -116,7 +144,7 @@ impl Format for Iq2Xs {
         iq2_scales(f16_at(block, 0), &block[66..], scales);
         for (l, codes) in codes.chunks_exact_mut(8).enumerate() {
             let word = u16_at(block, 2 + 2 * l);
-            put(&IQ2_XS_GRID[usize::from(word & 511)], with_parity(u32::from(word >> 9)), codes);
+            put(IQ2_XS_GRID[usize::from(word & 511)], with_parity(u32::from(word >> 9)), codes);
         }
     }
 }
@@ -133,7 +161,7 @@ impl Format for Iq2S {
         let (index, signs, high) = (&block[2..34], &block[34..66], &block[66..74]);
         for (l, codes) in codes.chunks_exact_mut(8).enumerate() {
             let high = usize::from(high[l / 4] >> (2 * (l % 4)) & 3);
-            put(&IQ2_S_GRID[usize::from(index[l]) | high << 8], signs[l], codes);
+            put(IQ2_S_GRID[usize::from(index[l]) | high << 8], signs[l], codes);
         }
     }
 }
@@ -153,7 +181,7 @@ impl Format for Iq3Xxs {
             let word = u32_at(block, 66 + 4 * i);
             *scale = d * (0.5 + (word >> 28) as f32) * 0.5;
             for (l, codes) in codes.chunks_exact_mut(8).enumerate() {
-                let points = [2 * l, 2 * l + 1].map(|k| &IQ3_XXS_GRID[usize::from(index[k])]);
+                let points = [2 * l, 2 * l + 1].map(|k| IQ3_XXS_GRID[usize::from(index[k])]);
                 put_pair(points, with_parity(word >> (7 * l)), codes);
             }
         }
@@ -177,7 +205,7 @@ impl Format for Iq3S {
         for (l, codes) in codes.chunks_exact_mut(8).enumerate() {
             let points = [2 * l, 2 * l + 1].map(|k| {
                 let high = usize::from(high[k / 8] >> (k % 8) & 1);
-                &IQ3_S_GRID[usize::from(index[k]) | high << 8]
+                IQ3_S_GRID[usize::from(index[k]) | high << 8]
             });
             put_pair(points, signs[l], codes);
         }
@@ -186,9 +214,10 @@ impl Format for Iq3S {
 
 /// Writes eight times a point's values, moved by one up or down.
 fn put_moved(point_idx: usize, down: bool, codes: &mut [u8]) {
-    for (code, &value) in codes.iter_mut().zip(&IQ1_GRID[point_idx]) {
-        *code = if down { value - 1 } else { value + 1 };
-    }
+    // Values are at least 8, so no byte borrows from the next.
+    let point = IQ1_GRID[point_idx];
+    let moved = if down { point - bytes(1) } else { point + bytes(1) };
+    codes.copy_from_slice(&moved.to_le_bytes());
 }
 
 /// The scale of codes that are eight times the values.

@@ -19,7 +19,7 @@
 
 use camelid_gguf::TensorType;
 
-use super::{Format, f16_at, u32_at};
+use super::{Format, f16_at, split_nibbles, u32_at};
 
 pub(super) struct Q2K;
 
@@ -134,10 +134,11 @@ impl Format for Q6K {
         }
         let halves = block[..128].chunks_exact(64).zip(block[128..192].chunks_exact(32));
         for (codes, (ql, qh)) in codes.chunks_exact_mut(128).zip(halves) {
-            for (i, code) in codes.iter_mut().enumerate() {
-                let low = ql[i % 64] >> (4 * (i / 64)) & 15;
-                let high = qh[i % 32] >> (2 * (i / 32)) & 3;
-                *code = low | high << 4;
+            split_nibbles(ql, codes);
+            for (k, codes) in codes.chunks_exact_mut(32).enumerate() {
+                for (code, byte) in codes.iter_mut().zip(qh) {
+                    *code |= (byte >> (2 * k) & 3) << 4;
+                }
             }
         }
     }
@@ -157,7 +158,7 @@ pub(super) fn split_crumbs(bytes: &[u8], codes: &mut [u8]) {
 /// Four bits per element, in quarters of 64 elements over 32 bytes.
 fn split_quarters(bytes: &[u8], codes: &mut [u8]) {
     for (codes, bytes) in codes.chunks_exact_mut(64).zip(bytes.chunks_exact(32)) {
-        super::split_nibbles(bytes, codes);
+        split_nibbles(bytes, codes);
     }
 }
 

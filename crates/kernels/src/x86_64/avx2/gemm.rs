@@ -7,18 +7,19 @@ use std::arch::x86_64::*;
 
 use super::mem::{load_f32, store_f32};
 use super::transpose::transpose_8x8;
+use crate::scalar::MAX_K;
 
 /// Most rows of a block.
 const MAX_ROWS: usize = 6;
 
 /// See [`crate::scalar::gemm`]; here multiplications are fused with their additions.
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(crate) fn gemm(k: usize, n: usize, a: &[f32], b: &[f32], c: &mut [f32]) {
-    for (a, c) in a.chunks(MAX_ROWS * k).zip(c.chunks_mut(MAX_ROWS * n)) {
+pub(crate) fn gemm(k: usize, n: usize, a: &[[f32; MAX_K]], b: &[f32], c: &mut [f32]) {
+    for (a, c) in a.chunks(MAX_ROWS).zip(c.chunks_mut(MAX_ROWS * n)) {
         macro_rules! block {
             ($($rows:literal)*) => {
-                match c.len() / n {
-                    $($rows => mul_rows::<$rows>(k, n, a, b, c),)*
+                match a.len() {
+                    $($rows => mul_rows::<$rows>(k, n, &a.as_chunks().0[0], b, c),)*
                     _ => {}
                 }
             };
@@ -29,7 +30,13 @@ pub(crate) fn gemm(k: usize, n: usize, a: &[f32], b: &[f32], c: &mut [f32]) {
 
 /// All columns of `ROWS` rows.
 #[target_feature(enable = "avx2,fma,f16c")]
-fn mul_rows<const ROWS: usize>(k: usize, n: usize, a: &[f32], b: &[f32], c: &mut [f32]) {
+fn mul_rows<const ROWS: usize>(
+    k: usize,
+    n: usize,
+    a: &[[f32; MAX_K]; ROWS],
+    b: &[f32],
+    c: &mut [f32],
+) {
     for pair_idx in 0..n / 16 {
         mul_block::<ROWS, 2>((k, n), a, b, c, 16 * pair_idx);
     }
@@ -40,7 +47,7 @@ fn mul_rows<const ROWS: usize>(k: usize, n: usize, a: &[f32], b: &[f32], c: &mut
 #[inline]
 fn mul_block<const ROWS: usize, const VECS: usize>(
     (k, n): (usize, usize),
-    a: &[f32],
+    a: &[[f32; MAX_K]; ROWS],
     b: &[f32],
     c: &mut [f32],
     first_col: usize,
@@ -52,17 +59,13 @@ fn mul_block<const ROWS: usize, const VECS: usize>(
             *sum = load_f32(c);
         }
     }
-    let mut rows: [&[f32]; ROWS] = [&[]; ROWS];
-    for (row, a) in rows.iter_mut().zip(a.chunks_exact(k)) {
-        *row = a;
-    }
-    for (i, b) in b.chunks_exact(n).enumerate().take(k) {
-        let b = b[first_col..].as_chunks::<8>().0;
+    for i in 0..k.min(MAX_K) {
+        let b = b[i * n + first_col..][..8 * VECS].as_chunks::<8>().0;
         let mut columns = [_mm256_setzero_ps(); VECS];
         for (column, b) in columns.iter_mut().zip(b) {
             *column = load_f32(b);
         }
-        for (sums, row) in sums.iter_mut().zip(&rows) {
+        for (sums, row) in sums.iter_mut().zip(a) {
             let a = _mm256_set1_ps(row[i]);
             for (sum, column) in sums.iter_mut().zip(columns) {
                 *sum = _mm256_fmadd_ps(a, column, *sum);

@@ -36,6 +36,9 @@ pub(crate) fn unpack_tile(format: &BlockFormat, rows: &Rows<'_>, tile: &mut Tile
         TensorType::MXFP4 if n_blocks.is_multiple_of(4) => {
             nibble::unpack_mxfp4(rows, tile, &FP4_CODES);
         }
+        TensorType::IQ4_XS => nibble::unpack_iq4_xs(rows, tile, &IQ4_CODES),
+        TensorType::Q2_K => k_quants::unpack_q2_k(rows, tile),
+        TensorType::Q3_K => k_quants::unpack_q3_k(rows, tile),
         TensorType::Q4_K => k_quants::unpack_q4_k(rows, tile),
         TensorType::Q5_K => k_quants::unpack_q5_k(rows, tile),
         TensorType::Q6_K => k_quants::unpack_q6_k(rows, tile),
@@ -100,6 +103,26 @@ fn first_blocks<'a, const BLOCK: usize>(rows: &Rows<'a>) -> [&'a [u8; BLOCK]; TI
         *block = part(row, 0);
     }
     blocks
+}
+
+/// 64 bytes of each row.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+#[inline]
+fn load_words(bytes: [&[u8; 64]; TILE_ROWS]) -> [__m512i; TILE_ROWS] {
+    let mut words = [_mm512_setzero_si512(); TILE_ROWS];
+    for (word, bytes) in words.iter_mut().zip(bytes) {
+        *word = load_u8(bytes);
+    }
+    words
+}
+
+/// The halves of each byte.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+#[inline]
+fn split(bytes: __m512i) -> (__m512i, __m512i) {
+    let low_halves = _mm512_set1_epi8(15);
+    let high = _mm512_and_si512(_mm512_srli_epi16::<4>(bytes), low_halves);
+    (_mm512_and_si512(bytes, low_halves), high)
 }
 
 /// Transposes 16 bytes of each row to four words per lane.

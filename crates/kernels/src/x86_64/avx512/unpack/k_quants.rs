@@ -1,11 +1,13 @@
-//! Q4_K, Q5_K and Q6_K: one block per row and panel. Layouts are described in
+//! K-quants: one block per row and panel. Layouts are described in
 //! `block/k_quants.rs`.
 
 use std::arch::x86_64::*;
 
-use super::{HalfLanes, Rows, first_blocks, half_at, parts, transpose_heads, widen};
+use super::{
+    HalfLanes, Rows, first_blocks, half_at, load_words, parts, split, transpose_heads, widen,
+};
 use crate::tile::{RowLanes, TILE_ROWS, Tile};
-use crate::x86_64::avx512::mem::{load_u8, load_u8x32, store_f32, store_u8};
+use crate::x86_64::avx512::mem::{load_u8, store_f32, store_u8};
 use crate::x86_64::avx512::transpose::transpose_16x16;
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
@@ -13,7 +15,7 @@ pub(super) fn unpack_q4_k(rows: &Rows<'_>, tile: &mut Tile) {
     let blocks = first_blocks::<144>(rows);
     unpack_scales(parts(blocks, 0), tile);
     for (half, out) in tile.codes.as_chunks_mut::<32>().0.iter_mut().enumerate() {
-        let columns = transpose_at(parts(blocks, 16 + 64 * half));
+        let columns = transpose_16x16(load_words(parts(blocks, 16 + 64 * half)));
         for (w, column) in columns.into_iter().enumerate() {
             let (low, high) = split(column);
             let quad = w / 8 * 16 + w % 8;
@@ -28,11 +30,12 @@ pub(super) fn unpack_q5_k(rows: &Rows<'_>, tile: &mut Tile) {
     let blocks = first_blocks::<176>(rows);
     unpack_scales(parts(blocks, 0), tile);
     // The high bits and the first quarter are neighbours.
-    let columns = transpose_at(parts(blocks, 16));
+    let columns = transpose_16x16(load_words(parts(blocks, 16)));
     let (high_bits, first) = columns.split_at(8);
-    let second_and_third = transpose_at(parts(blocks, 80));
-    let fourth = transpose_half_at(parts(blocks, 144));
-    let quarters = [first, &second_and_third[..8], &second_and_third[8..], &fourth[..8]];
+    let second_and_third = transpose_16x16(load_words(parts(blocks, 80)));
+    // The eight words behind it repeat the third quarter.
+    let fourth = transpose_16x16(load_words(parts(blocks, 112)));
+    let quarters = [first, &second_and_third[..8], &second_and_third[8..], &fourth[8..]];
     let outs = tile.codes.as_chunks_mut::<16>().0;
     for (k, (out, quarter)) in outs.iter_mut().zip(quarters).enumerate() {
         // Bits 2 k and 2 k + 1 of the high bits are this quarter's; bit 4 is where they go.
@@ -55,9 +58,9 @@ pub(super) fn unpack_q6_k(rows: &Rows<'_>, tile: &mut Tile) {
     for (half, block) in halves.iter_mut().zip(blocks) {
         *half = half_at(block, 208);
     }
-    let high_bits = transpose_at(parts(blocks, 128));
+    let high_bits = transpose_16x16(load_words(parts(blocks, 128)));
     for (half, out) in tile.codes.as_chunks_mut::<32>().0.iter_mut().enumerate() {
-        let columns = transpose_at(parts(blocks, 64 * half));
+        let columns = transpose_16x16(load_words(parts(blocks, 64 * half)));
         let high_bits = &high_bits[8 * half..][..8];
         for (w, column) in columns.into_iter().enumerate() {
             let (low, high) = split(column);
@@ -73,6 +76,73 @@ pub(super) fn unpack_q6_k(rows: &Rows<'_>, tile: &mut Tile) {
         }
     }
     unpack_q6_k_scales(parts(blocks, 192), widen(&halves), &mut tile.scales);
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+pub(super) fn unpack_q2_k(rows: &Rows<'_>, tile: &mut Tile) {
+    let blocks = first_blocks::<84>(rows);
+    unpack_crumbs(parts(blocks, 16), tile);
+    let mut halves: [HalfLanes; 2] = [[0; TILE_ROWS]; 2];
+    for (row_idx, block) in blocks.into_iter().enumerate() {
+        halves[0][row_idx] = half_at(block, 80);
+        halves[1][row_idx] = half_at(block, 82);
+    }
+    let low_halves = _mm512_set1_epi8(15);
+    let words = transpose_heads(parts(blocks, 0));
+    let (mut scales, mut mins) = (words, words);
+    for (scale, min) in scales.iter_mut().zip(&mut mins) {
+        *min = _mm512_and_si512(_mm512_srli_epi32::<4>(*scale), low_halves);
+        *scale = _mm512_and_si512(*scale, low_halves);
+    }
+    scale_bytes(scales, 0, widen(&halves[0]), &mut tile.scales);
+    scale_bytes(mins, 0, widen(&halves[1]), &mut tile.mins);
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+pub(super) fn unpack_q3_k(rows: &Rows<'_>, tile: &mut Tile) {
+    let blocks = first_blocks::<110>(rows);
+    unpack_crumbs(parts(blocks, 32), tile);
+    // What lies behind the high bits is not used.
+    let high_bits = transpose_16x16(load_words(parts(blocks, 0)));
+    for (j, codes) in tile.codes.as_chunks_mut::<8>().0.iter_mut().enumerate() {
+        // Bit j goes to bit 2, within its byte.
+        let rotate = _mm512_set1_epi32(2 - j as i32);
+        for (codes, &bits) in codes.iter_mut().zip(&high_bits) {
+            let code = or_masked(load_u8(&codes.0), _mm512_rolv_epi32(bits, rotate), 4);
+            store_u8(&mut codes.0, code);
+        }
+    }
+    // The last 16 bytes are two of codes, twelve of scales, and d.
+    let [w0, w1, w2, w3] = transpose_heads(parts(blocks, 94));
+    let join =
+        |low, high| _mm512_or_si512(_mm512_srli_epi32::<16>(low), _mm512_slli_epi32::<16>(high));
+    let (a, b, top) = (join(w0, w1), join(w1, w2), join(w2, w3));
+    let d = _mm512_cvtph_ps(_mm512_cvtepi32_epi16(_mm512_srli_epi32::<16>(w3)));
+    let ((a_low, a_high), (b_low, b_high)) = (split(a), split(b));
+    let scales = [
+        or_masked(a_low, _mm512_slli_epi32::<4>(top), 0x30),
+        or_masked(b_low, _mm512_slli_epi32::<2>(top), 0x30),
+        or_masked(a_high, top, 0x30),
+        or_masked(b_high, _mm512_srli_epi32::<2>(top), 0x30),
+    ];
+    scale_bytes(scales, 32, d, &mut tile.scales);
+}
+
+/// Two bits per element, in halves of 128 elements over 32 bytes.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+#[inline]
+fn unpack_crumbs(bytes: [&[u8; 64]; TILE_ROWS], tile: &mut Tile) {
+    let columns = transpose_16x16(load_words(bytes));
+    let halves = tile.codes.as_chunks_mut::<32>().0.iter_mut().zip(columns.as_chunks::<8>().0);
+    for (out, columns) in halves {
+        for (k, out) in out.as_chunks_mut::<8>().0.iter_mut().enumerate() {
+            let shift = _mm512_set1_epi32(2 * k as i32);
+            for (out, &column) in out.iter_mut().zip(columns) {
+                let crumbs = _mm512_srlv_epi32(column, shift);
+                store_u8(&mut out.0, _mm512_and_si512(crumbs, _mm512_set1_epi8(3)));
+            }
+        }
+    }
 }
 
 /// Sixteen signed bytes per row.
@@ -109,14 +179,19 @@ fn unpack_scales(heads: [&[u8; 16]; TILE_ROWS], tile: &mut Tile) {
         _mm512_and_si512(b, six_bits),
         _mm512_or_si512(_mm512_and_si512(_mm512_srli_epi32::<4>(c), low_halves), top(b)),
     ];
-    scale_bytes(scales, d, &mut tile.scales);
-    scale_bytes(mins, dmin, &mut tile.mins);
+    scale_bytes(scales, 0, d, &mut tile.scales);
+    scale_bytes(mins, 0, dmin, &mut tile.mins);
 }
 
-/// Multiplies each byte of the words with its lane's factor.
+/// Multiplies each byte of the words, less `zero`, with its lane's factor.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 #[inline]
-fn scale_bytes(words: [__m512i; 2], factor: __m512, out: &mut [RowLanes; 16]) {
+fn scale_bytes<const N: usize>(
+    words: [__m512i; N],
+    zero: i32,
+    factor: __m512,
+    out: &mut [RowLanes; 16],
+) {
     let low_byte = _mm512_set1_epi32(0xff);
     for (out, word) in out.as_chunks_mut::<4>().0.iter_mut().zip(words) {
         let bytes = [
@@ -126,39 +201,10 @@ fn scale_bytes(words: [__m512i; 2], factor: __m512, out: &mut [RowLanes; 16]) {
             _mm512_srli_epi32::<24>(word),
         ];
         for (out, byte) in out.iter_mut().zip(bytes) {
-            store_f32(&mut out.0, _mm512_mul_ps(factor, _mm512_cvtepi32_ps(byte)));
+            let scale = _mm512_cvtepi32_ps(_mm512_sub_epi32(byte, _mm512_set1_epi32(zero)));
+            store_f32(&mut out.0, _mm512_mul_ps(factor, scale));
         }
     }
-}
-
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-#[inline]
-fn transpose_at(parts: [&[u8; 64]; TILE_ROWS]) -> [__m512i; 16] {
-    let mut words = [_mm512_setzero_si512(); TILE_ROWS];
-    for (word, part) in words.iter_mut().zip(parts) {
-        *word = load_u8(part);
-    }
-    transpose_16x16(words)
-}
-
-/// The first eight columns are meaningful.
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-#[inline]
-fn transpose_half_at(parts: [&[u8; 32]; TILE_ROWS]) -> [__m512i; 16] {
-    let mut words = [_mm512_setzero_si512(); TILE_ROWS];
-    for (word, part) in words.iter_mut().zip(parts) {
-        *word = _mm512_castsi256_si512(load_u8x32(part));
-    }
-    transpose_16x16(words)
-}
-
-/// The halves of each byte.
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-#[inline]
-fn split(bytes: __m512i) -> (__m512i, __m512i) {
-    let low_halves = _mm512_set1_epi8(15);
-    let high = _mm512_and_si512(_mm512_srli_epi16::<4>(bytes), low_halves);
-    (_mm512_and_si512(bytes, low_halves), high)
 }
 
 /// `x | (y & mask)`, the mask in each byte.

@@ -5,7 +5,10 @@
 
 use std::arch::x86_64::*;
 
-use super::{HalfLanes, Rows, half_at, join, part, widen};
+use super::{
+    HalfLanes, Rows, first_blocks, half_at, join, load_words, part, parts, split, transpose_heads,
+    widen,
+};
 use crate::tile::{CodeLanes, RowLanes, TILE_ROWS, Tile};
 use crate::x86_64::avx512::mem::{load_f32, load_u8, load_u8x16, store_f32, store_u8};
 use crate::x86_64::avx512::transpose::transpose_16x16;
@@ -65,6 +68,31 @@ pub(super) fn unpack_mxfp4(rows: &Rows<'_>, tile: &mut Tile, table: &[u8; 16]) {
     }
 }
 
+/// IQ4_XS: one block of 256, whose codes lie as those of eight small blocks without a gap.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+pub(super) fn unpack_iq4_xs(rows: &Rows<'_>, tile: &mut Tile, table: &[u8; 16]) {
+    let table = _mm512_broadcast_i32x4(load_u8x16(table));
+    let blocks = first_blocks::<136>(rows);
+    for (step, out) in tile.codes.as_chunks_mut::<32>().0.iter_mut().enumerate() {
+        let words = load_words(parts(blocks, 8 + 64 * step));
+        split_columns(transpose_16x16(words), out, |low, high| {
+            (_mm512_shuffle_epi8(table, low), _mm512_shuffle_epi8(table, high))
+        });
+    }
+    // A head is d, the upper two bits of eight scales, and their low four bits.
+    let [halves, low, ..] = transpose_heads(parts(blocks, 0));
+    let d = _mm512_cvtph_ps(_mm512_cvtepi32_epi16(halves));
+    let high = _mm512_srli_epi32::<16>(halves);
+    for (i, out) in tile.scales.iter_mut().enumerate().take(N_BLOCKS) {
+        let shift = |x, n: usize| _mm512_srlv_epi32(x, _mm512_set1_epi32(n as i32));
+        let low = _mm512_and_si512(shift(low, 4 * i), _mm512_set1_epi32(15));
+        let high = _mm512_and_si512(shift(high, 2 * i), _mm512_set1_epi32(3));
+        let scale = _mm512_or_si512(low, _mm512_slli_epi32::<4>(high));
+        let scale = _mm512_sub_epi32(scale, _mm512_set1_epi32(32));
+        store_f32(&mut out.0, _mm512_mul_ps(d, _mm512_cvtepi32_ps(scale)));
+    }
+}
+
 /// Splits the 16 bytes at `CODES` of each block; `map` makes codes of the halves.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 #[inline]
@@ -73,7 +101,6 @@ fn unpack_codes<const BYTES: usize, const CODES: usize>(
     tile: &mut Tile,
     map: impl Fn(__m512i, __m512i) -> (__m512i, __m512i),
 ) {
-    let low_halves = _mm512_set1_epi8(15);
     let n_steps = rows[0].len() / (BLOCKS_PER_STEP * BYTES);
     for (step, out) in tile.codes.as_chunks_mut::<32>().0.iter_mut().enumerate().take(n_steps) {
         let mut words = [_mm512_setzero_si512(); TILE_ROWS];
@@ -86,16 +113,25 @@ fn unpack_codes<const BYTES: usize, const CODES: usize>(
                 part(blocks, 3 * BYTES + CODES),
             ]);
         }
-        let columns = transpose_16x16(words);
-        let (columns, _) = columns.as_chunks::<4>();
-        for (out, columns) in out.as_chunks_mut::<8>().0.iter_mut().zip(columns) {
-            for (w, &column) in columns.iter().enumerate() {
-                let low = _mm512_and_si512(column, low_halves);
-                let high = _mm512_and_si512(_mm512_srli_epi16::<4>(column), low_halves);
-                let (low, high) = map(low, high);
-                store_u8(&mut out[w].0, low);
-                store_u8(&mut out[4 + w].0, high);
-            }
+        split_columns(transpose_16x16(words), out, &map);
+    }
+}
+
+/// Splits the bytes of four blocks, four columns each; `map` makes codes of the halves.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+#[inline]
+fn split_columns(
+    columns: [__m512i; 16],
+    out: &mut [CodeLanes; 32],
+    map: impl Fn(__m512i, __m512i) -> (__m512i, __m512i),
+) {
+    let (columns, _) = columns.as_chunks::<4>();
+    for (out, columns) in out.as_chunks_mut::<8>().0.iter_mut().zip(columns) {
+        for (w, &column) in columns.iter().enumerate() {
+            let (low, high) = split(column);
+            let (low, high) = map(low, high);
+            store_u8(&mut out[w].0, low);
+            store_u8(&mut out[4 + w].0, high);
         }
     }
 }
