@@ -1,13 +1,13 @@
 //! The CPU as a [`Device`]: the `kernels` crate over weights that stay in the file.
 
 use camelid_gguf::TensorType;
-use camelid_kernels::{Attention, Cpu, KvPool, KvType, Matrix, Query, Rope};
+use camelid_kernels::{Attention, Cpu, KvPool, Matrix, Query, Rope};
 
 use crate::{
-    device::{Device, View},
+    device::{CacheShape, Columns, Device, Norm, View},
     error::{Error, Result},
     page_table::{PAGE_LEN, PageCopy},
-    spec::AttentionSpec,
+    spec::{Activation, NormKind},
     weights::TensorSource,
 };
 
@@ -41,6 +41,14 @@ fn matrix(source: &TensorSource) -> Matrix<'_> {
         .expect("a tensor's bytes were measured when the file was read")
 }
 
+fn kernel(act: Activation) -> camelid_kernels::Activation {
+    match act {
+        Activation::Silu => camelid_kernels::Activation::Silu,
+        Activation::GeluTanh => camelid_kernels::Activation::GeluTanh,
+        Activation::GeluErf => camelid_kernels::Activation::GeluErf,
+    }
+}
+
 impl Device for CpuDevice {
     type Weight = TensorSource;
     type Buffer = Vec<f32>;
@@ -53,8 +61,10 @@ impl Device for CpuDevice {
 
     fn vector(&self, source: &TensorSource) -> Result<Vec<f32>> {
         Self::check_format(source)?;
-        let mut out = vec![0.0; source.n_cols()];
-        self.cpu.gather(&matrix(source), &[0], &mut out);
+        let matrix = matrix(source);
+        let mut out = vec![0.0; matrix.n_rows() * matrix.n_cols()];
+        let ids: Vec<u32> = (0..).take(matrix.n_rows()).collect();
+        self.cpu.gather(&matrix, &ids, &mut out);
         Ok(out)
     }
 
@@ -62,8 +72,9 @@ impl Device for CpuDevice {
         Vec::new()
     }
 
-    fn cache(&self, spec: &AttentionSpec, n_pages: usize, ty: KvType) -> Result<KvPool> {
-        let n_elems = [PAGE_LEN, spec.n_head_kv, spec.head_dim, 2]
+    fn cache(&self, shape: CacheShape) -> Result<KvPool> {
+        let CacheShape { n_pages, n_head_kv, head_dim, ty } = shape;
+        let n_elems = [PAGE_LEN, n_head_kv, head_dim, 2]
             .iter()
             .try_fold(n_pages, |product: usize, &n| product.checked_mul(n));
         // Half of it keys, half values; asked for as if F32, so that no format is larger.
@@ -73,7 +84,7 @@ impl Device for CpuDevice {
         let mut probe: Vec<u8> = Vec::new();
         probe.try_reserve_exact(n_bytes).map_err(|_| Error::OutOfMemory { n_bytes })?;
         drop(probe);
-        Ok(KvPool::new(ty, n_pages, PAGE_LEN, spec.n_head_kv, spec.head_dim))
+        Ok(KvPool::new(ty, n_pages, PAGE_LEN, n_head_kv, head_dim))
     }
 
     fn gather(&mut self, table: &TensorSource, ids: &[u32], out: &mut Vec<f32>) {
@@ -88,6 +99,32 @@ impl Device for CpuDevice {
         }
     }
 
+    fn scatter_add(
+        &mut self,
+        x: &mut Vec<f32>,
+        width: usize,
+        (rows, factors): (&[usize], &[f32]),
+        y: &Vec<f32>,
+    ) {
+        for ((&row, factor), y) in rows.iter().zip(factors).zip(y.chunks_exact(width)) {
+            let x = &mut x[row * width..][..width];
+            x.iter_mut().zip(y).for_each(|(x, y)| *x += factor * y);
+        }
+    }
+
+    fn copy_columns(
+        &mut self,
+        (x, from): (&Vec<f32>, Columns),
+        (out, to): (&mut Vec<f32>, Columns),
+        n: usize,
+    ) {
+        let n_rows = x.len() / from.width;
+        out.resize(n_rows * to.width, 0.0);
+        for (x, out) in x.chunks_exact(from.width).zip(out.chunks_exact_mut(to.width)) {
+            out[to.start..][..n].copy_from_slice(&x[from.start..][..n]);
+        }
+    }
+
     fn matmul(&mut self, w: &TensorSource, x: &Vec<f32>, out: &mut Vec<f32>) {
         let n_tokens = x.len() / w.n_cols();
         out.resize(n_tokens * w.n_rows(), 0.0);
@@ -98,13 +135,69 @@ impl Device for CpuDevice {
         self.cpu.add(x, y);
     }
 
-    fn rms_norm(&mut self, x: &Vec<f32>, weight: &Vec<f32>, eps: f32, out: &mut Vec<f32>) {
-        out.resize(x.len(), 0.0);
-        self.cpu.rms_norm(x, weight, eps, out);
+    fn add_bias(&mut self, x: &mut Vec<f32>, bias: &Vec<f32>) {
+        self.cpu.add_bias(x, bias);
     }
 
-    fn silu_mul(&mut self, gate: &mut Vec<f32>, up: &Vec<f32>) {
-        self.cpu.silu_mul(gate, up);
+    fn scale(&mut self, x: &mut Vec<f32>, factor: f32) {
+        self.cpu.scale(x, factor);
+    }
+
+    fn scale_rows(&mut self, x: &mut Vec<f32>, factors: &[f32]) {
+        let width = x.len() / factors.len().max(1);
+        for (row, &factor) in x.chunks_exact_mut(width.max(1)).zip(factors) {
+            self.cpu.scale(row, factor);
+        }
+    }
+
+    fn softcap(&mut self, x: &mut Vec<f32>, cap: f32) {
+        self.cpu.softcap(x, cap);
+    }
+
+    fn clamp(&mut self, x: &mut Vec<f32>, limit: f32) {
+        x.iter_mut().for_each(|x| *x = x.clamp(-limit, limit));
+    }
+
+    fn zeros(&mut self, x: &mut Vec<f32>, n: usize) {
+        x.clear();
+        x.resize(n, 0.0);
+    }
+
+    fn norm(&mut self, norm: Norm<'_, Vec<f32>>, x: &Vec<f32>, out: &mut Vec<f32>) {
+        let Norm { kind, eps, width, weight, bias } = norm;
+        out.resize(x.len(), 0.0);
+        // The kernels take one weight for all vectors; where vectors have their own, or none, it
+        // is applied behind them.
+        let own = weight.filter(|weight| weight.len() == width);
+        let ones = if own.is_some() { Vec::new() } else { vec![1.0; width] };
+        let inner = own.unwrap_or(&ones);
+        match kind {
+            NormKind::Rms => self.cpu.rms_norm(x, inner, eps, out),
+            NormKind::Layer => self.cpu.layer_norm(x, inner, None, eps, out),
+        }
+        if let Some(weight) = weight.filter(|_| own.is_none()) {
+            for row in out.chunks_exact_mut(weight.len()) {
+                row.iter_mut().zip(weight).for_each(|(x, w)| *x *= w);
+            }
+        }
+        if let Some(bias) = bias {
+            self.cpu.add_bias(out, bias);
+        }
+    }
+
+    fn activate(&mut self, act: Activation, x: &mut Vec<f32>) {
+        self.cpu.activate(kernel(act), x);
+    }
+
+    fn activate_mul(&mut self, act: Activation, gate: &mut Vec<f32>, up: &Vec<f32>) {
+        self.cpu.activate_mul(kernel(act), gate, up);
+    }
+
+    fn clamped_gate(&mut self, (alpha, limit): (f32, f32), gate: &mut Vec<f32>, up: &Vec<f32>) {
+        for (gate, up) in gate.iter_mut().zip(up) {
+            let (g, u) = (gate.min(limit), up.clamp(-limit, limit));
+            *gate = g / (1.0 + (-alpha * g).exp()) * (u + 1.0);
+        }
     }
 
     fn rope(&mut self, x: &mut Vec<f32>, head_dim: usize, pos: &[u32], rope: &Rope) {
@@ -118,7 +211,7 @@ impl Device for CpuDevice {
 
     fn attention(
         &mut self,
-        spec: &AttentionSpec,
+        attention: &Attention,
         cache: &KvPool,
         views: &[View],
         q: &Vec<f32>,
@@ -129,18 +222,23 @@ impl Device for CpuDevice {
             .map(|view| Query { pages: &view.pages, n_visible: view.n_visible })
             .collect();
         out.resize(q.len(), 0.0);
-        let mut attention = Attention::new(spec.n_head, spec.n_head_kv, spec.head_dim);
-        attention.scale = spec.scale;
-        self.cpu.attention(&attention, cache, &queries, q, out);
+        self.cpu.attention(attention, cache, &queries, q, out);
     }
 
     fn copy_page(&mut self, cache: &mut KvPool, copy: PageCopy) {
         cache.copy_page(copy.from as usize, copy.to as usize, copy.n_slots);
     }
 
-    fn move_slot(&mut self, cache: &mut KvPool, from: usize, to: usize, rope: &Rope, delta: i32) {
+    fn move_slot(
+        &mut self,
+        cache: &mut KvPool,
+        (from, to): (usize, usize),
+        turn: Option<(&Rope, i32)>,
+    ) {
         cache.move_slot(from, to);
-        cache.rotate(to, rope, delta);
+        if let Some((rope, delta)) = turn {
+            cache.rotate(to, rope, delta);
+        }
     }
 
     fn read<'b>(&self, buffer: &'b Vec<f32>, _out: &'b mut Vec<f32>) -> &'b [f32] {

@@ -1,13 +1,16 @@
-//! What the decoder asks of a machine: about a dozen operations on buffers of f32.
+//! What the decoder asks of a machine: some twenty operations on buffers of f32.
 //!
 //! A model is written once, over this trait. The CPU implements it with the `kernels` crate; a GPU
 //! would keep its buffers, weights and caches in its own memory behind the associated types.
 //!
 //! Shapes are row-major, outermost first. Activations are `[n_tokens, width]`.
 
-use camelid_kernels::{KvType, Rope};
+use camelid_kernels::{Attention, KvType, Rope};
 
-use crate::{error::Result, spec::AttentionSpec};
+use crate::{
+    error::Result,
+    spec::{Activation, NormKind},
+};
 
 pub use crate::{
     page_table::{PAGE_LEN, PageCopy, PageId},
@@ -21,6 +24,43 @@ pub struct View {
     pub pages: std::sync::Arc<[u32]>,
     /// How many tokens it sees, itself included.
     pub n_visible: usize,
+}
+
+/// The shape of a block's cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CacheShape {
+    /// Pages of [`PAGE_LEN`] tokens.
+    pub n_pages: usize,
+    /// Key heads, and value heads.
+    pub n_head_kv: usize,
+    /// Width of a head.
+    pub head_dim: usize,
+    /// Number format.
+    pub ty: KvType,
+}
+
+/// A norm over vectors of `width` elements, of which a row may have several.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Norm<'a, B> {
+    /// The arithmetic.
+    pub kind: NormKind,
+    /// Added to the mean square or the variance.
+    pub eps: f32,
+    /// Elements that are normalised together.
+    pub width: usize,
+    /// Factors: `[width]`, or a multiple of it for vectors that take turns.
+    pub weight: Option<&'a B>,
+    /// Summands, as `weight`.
+    pub bias: Option<&'a B>,
+}
+
+/// Where some columns lie in a buffer of rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Columns {
+    /// Width of a row.
+    pub width: usize,
+    /// The first of the columns.
+    pub start: usize,
 }
 
 /// A machine that runs a decoder's operations.
@@ -37,37 +77,63 @@ pub trait Device: Send {
     /// # Errors
     /// When its number format has no kernels.
     fn weight(&self, source: &TensorSource) -> Result<Self::Weight>;
-    /// Takes a vector of weights (a norm's) into use, as f32.
+    /// Takes all elements of a tensor (a norm's) into use, as f32.
     ///
     /// # Errors
     /// When its number format has no kernels.
     fn vector(&self, source: &TensorSource) -> Result<Self::Buffer>;
     /// An empty buffer; operations give it the size they need and reuse its memory.
     fn buffer(&self) -> Self::Buffer;
-    /// Memory for `n_pages` pages of keys and values.
+    /// Memory for pages of keys and values.
     ///
     /// # Errors
     /// When there is not that much.
-    fn cache(&self, spec: &AttentionSpec, n_pages: usize, ty: KvType) -> Result<Self::Cache>;
+    fn cache(&self, shape: CacheShape) -> Result<Self::Cache>;
 
     /// `out[i] = table[ids[i]]`.
     fn gather(&mut self, table: &Self::Weight, ids: &[u32], out: &mut Self::Buffer);
     /// `out[i] = x[rows[i]]`, rows of `width`.
     fn select(&mut self, x: &Self::Buffer, width: usize, rows: &[usize], out: &mut Self::Buffer);
+    /// `x[rows[i]] += factors[i] * y[i]`, rows of `width`.
+    fn scatter_add(
+        &mut self,
+        x: &mut Self::Buffer,
+        width: usize,
+        targets: (&[usize], &[f32]),
+        y: &Self::Buffer,
+    );
+    /// Copies `n` columns of every row. `out` gets as many rows as `x`; its other columns stay.
+    fn copy_columns(
+        &mut self,
+        x: (&Self::Buffer, Columns),
+        out: (&mut Self::Buffer, Columns),
+        n: usize,
+    );
     /// `out = x · wᵀ`: `[n_tokens, n_cols]` to `[n_tokens, n_rows]`.
     fn matmul(&mut self, w: &Self::Weight, x: &Self::Buffer, out: &mut Self::Buffer);
     /// `x += y`.
     fn add(&mut self, x: &mut Self::Buffer, y: &Self::Buffer);
-    /// Each row divided by the root of its mean square and multiplied by `weight`.
-    fn rms_norm(
-        &mut self,
-        x: &Self::Buffer,
-        weight: &Self::Buffer,
-        eps: f32,
-        out: &mut Self::Buffer,
-    );
-    /// `gate = silu(gate) * up`.
-    fn silu_mul(&mut self, gate: &mut Self::Buffer, up: &Self::Buffer);
+    /// Adds `bias` to each row.
+    fn add_bias(&mut self, x: &mut Self::Buffer, bias: &Self::Buffer);
+    /// `x *= factor`.
+    fn scale(&mut self, x: &mut Self::Buffer, factor: f32);
+    /// Multiplies each of `factors.len()` rows by its factor.
+    fn scale_rows(&mut self, x: &mut Self::Buffer, factors: &[f32]);
+    /// `x = cap * tanh(x / cap)`.
+    fn softcap(&mut self, x: &mut Self::Buffer, cap: f32);
+    /// Cuts every element to `-limit..=limit`.
+    fn clamp(&mut self, x: &mut Self::Buffer, limit: f32);
+    /// Fills `x` with as many zeros.
+    fn zeros(&mut self, x: &mut Self::Buffer, n: usize);
+    /// `out = norm(x)`.
+    fn norm(&mut self, norm: Norm<'_, Self::Buffer>, x: &Self::Buffer, out: &mut Self::Buffer);
+    /// `x = act(x)`.
+    fn activate(&mut self, act: Activation, x: &mut Self::Buffer);
+    /// `gate = act(gate) * up`.
+    fn activate_mul(&mut self, act: Activation, gate: &mut Self::Buffer, up: &Self::Buffer);
+    /// `gate = g * sigmoid(alpha * g) * (u + 1)`, `g` and `u` cut at `limit`; see
+    /// [`HiddenLayer::GatedClamped`](crate::HiddenLayer).
+    fn clamped_gate(&mut self, alpha_limit: (f32, f32), gate: &mut Self::Buffer, up: &Self::Buffer);
     /// Turns each head of `x` by its token's position.
     fn rope(&mut self, x: &mut Self::Buffer, head_dim: usize, pos: &[u32], rope: &Rope);
     /// Writes a row of keys and of values to each slot.
@@ -81,7 +147,7 @@ pub trait Device: Send {
     /// `out = softmax(q · kᵀ * scale) · v`, each token over what it sees.
     fn attention(
         &mut self,
-        spec: &AttentionSpec,
+        attention: &Attention,
         cache: &Self::Cache,
         views: &[View],
         q: &Self::Buffer,
@@ -94,10 +160,8 @@ pub trait Device: Send {
     fn move_slot(
         &mut self,
         cache: &mut Self::Cache,
-        from: usize,
-        to: usize,
-        rope: &Rope,
-        delta: i32,
+        from_to: (usize, usize),
+        turn: Option<(&Rope, i32)>,
     );
     /// The numbers of a buffer.
     fn read<'b>(&self, buffer: &'b Self::Buffer, out: &'b mut Vec<f32>) -> &'b [f32];

@@ -26,7 +26,6 @@
 
 mod arch;
 mod batch;
-mod byte_alphabet;
 mod cpu;
 mod decoder;
 pub mod device;
@@ -36,7 +35,6 @@ mod grammar;
 mod logprobs;
 mod model;
 mod page_table;
-mod pre_tokenizer;
 mod prefix_cache;
 mod runner;
 mod sampler;
@@ -62,12 +60,15 @@ pub use model::{Model, ModelOptions, Prompt};
 pub use runner::{Logits, Runner};
 pub use sampler::{DryOptions, MirostatOptions, MirostatVersion, Sampler, SamplerOptions};
 pub use spec::{
-    Activation, AttentionSpec, BlockSpec, ChannelMixer, ModelSpec, NormSpec, RopeSpec, TokenMixer,
+    Activation, AttentionSpec, BlockSpec, ChannelMixer, EmbeddingSpec, ExpertsSpec, GroupLimit,
+    HiddenLayer, LatentAttentionSpec, MlpSpec, ModelSpec, NormKind, NormSpec, OutputSpec,
+    PositionScale, Presence, QkNormSpan, QkNormSpec, RopeFactors, RopeSpec, Routing,
+    SharedExpertSpec, TokenMixer, Wiring,
 };
 pub use stop::{Matched, StopMatcher};
 pub use text_stream::TextStream;
 pub use tokenizer::{Special, Tokenizer};
-pub use vocab::{SpecialTokens, TokenKind, Vocab, VocabError};
+pub use vocab::{SpecialTokens, TokenKind, TokenizerKind, Vocab, VocabError};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -110,7 +110,8 @@ impl Model {
                 allowed: format!("at most {} for {n_seq} requests at once", usize::MAX / n_seq),
             })?;
         let cache = CacheOptions { n_tokens, ty: options.kv_type };
-        let decoder = Decoder::new(&file, CpuDevice::new(make_cpu(options)), cache)?;
+        let device = CpuDevice::new(make_cpu(options));
+        let decoder = Decoder::with_context(&file, device, cache, n_ctx)?;
         let spec = Arc::clone(decoder.spec());
         let limits = Limits { n_seq, n_ctx, n_batch: options.n_batch.get() };
         let scheduler = Scheduler::new(decoder, tokenizer.clone(), limits);

@@ -1,10 +1,24 @@
 //! What a model is made of, as typed data.
 //!
-//! A [`ModelSpec`] is read from GGUF metadata once (see [`arch`](crate::arch)) and is all the
-//! decoder asks: nothing below it knows a model's name. A block is a token mixer (attention) and
-//! a channel mixer (an MLP), each behind a norm and added to the residual.
+//! A [`ModelSpec`] is read from GGUF metadata once (see `arch`) and is all the decoder asks:
+//! nothing below it knows a model's name. A block is a token mixer (attention) and a channel mixer
+//! (an MLP or experts), with norms before or behind them, added to the residual one after the
+//! other or both at once.
+//!
+//! What a file may have or leave out (a bias, an output matrix of its own) is a [`Presence`]; it
+//! is settled when the weights are bound, by what the file has.
 
-use camelid_kernels::Pairing;
+mod attention;
+mod channel;
+
+pub use attention::{
+    AttentionSpec, LatentAttentionSpec, PositionScale, QkNormSpan, QkNormSpec, RopeFactors,
+    RopeSpec,
+};
+pub use channel::{
+    Activation, ChannelMixer, ExpertsSpec, GroupLimit, HiddenLayer, MlpSpec, Routing,
+    SharedExpertSpec,
+};
 
 /// A whole model.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,10 +32,14 @@ pub struct ModelSpec {
     pub n_embd: usize,
     /// Longest context the model was trained on, in tokens.
     pub n_ctx_train: usize,
+    /// From tokens to the residual stream.
+    pub embedding: EmbeddingSpec,
     /// The blocks from input to output.
     pub blocks: Vec<BlockSpec>,
     /// Norm before the output projection.
     pub output_norm: NormSpec,
+    /// From the residual stream to logits.
+    pub output: OutputSpec,
 }
 
 impl ModelSpec {
@@ -32,18 +50,63 @@ impl ModelSpec {
     }
 }
 
-/// One block: `x += mixer(norm(x)); x += channel(norm(x))`.
+/// From tokens to the residual stream.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct EmbeddingSpec {
+    /// Factor on the token's embedding.
+    pub scale: f32,
+    /// Whether a learned vector per position, `[n_ctx_train, n_embd]`, is added.
+    pub positions: Presence,
+}
+
+/// From the residual stream to logits.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct OutputSpec {
+    /// Whether the projection is a matrix of its own; where it is not, the token embedding is it.
+    pub weight: Presence,
+    /// The projection's bias.
+    pub bias: Presence,
+    /// Factor on the logits.
+    pub scale: f32,
+    /// Logits become `softcap * tanh(logit / softcap)`.
+    pub softcap: Option<f32>,
+}
+
+/// One block; see [`Wiring`] for what is added to what.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct BlockSpec {
+    /// How the two mixers meet the residual.
+    pub wiring: Wiring,
     /// Norm before the token mixer.
-    pub mixer_norm: NormSpec,
+    pub mixer_norm: Option<NormSpec>,
     /// How tokens see each other.
     pub mixer: TokenMixer,
-    /// Norm before the channel mixer.
-    pub channel_norm: NormSpec,
+    /// Norm on what the token mixer gives.
+    pub mixer_post_norm: Option<NormSpec>,
+    /// Norm before the channel mixer. In a parallel block without one the channel mixer takes
+    /// what the token mixer takes.
+    pub channel_norm: Option<NormSpec>,
     /// What happens to each token alone.
     pub channel: ChannelMixer,
+    /// Norm on what the channel mixer gives.
+    pub channel_post_norm: Option<NormSpec>,
+    /// Factor on what a mixer adds to the residual.
+    pub residual_scale: f32,
+}
+
+/// How the mixers of a block meet the residual `x`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Wiring {
+    /// `x += mixer(x); x += channel(x)`.
+    Sequential,
+    /// `x += mixer(x) + channel(x)`.
+    Parallel,
+    /// Sequential where the file has a norm before the channel mixer, else parallel.
+    ByChannelNorm,
 }
 
 /// How tokens see each other.
@@ -52,66 +115,43 @@ pub struct BlockSpec {
 pub enum TokenMixer {
     /// Softmax attention over cached keys and values.
     Attention(AttentionSpec),
+    /// Attention whose keys and values are cached in a compressed form.
+    Latent(LatentAttentionSpec),
 }
 
-/// Multi-head attention with grouped key/value heads.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub struct AttentionSpec {
-    /// Query heads.
-    pub n_head: usize,
-    /// Key/value heads; divides `n_head`.
-    pub n_head_kv: usize,
-    /// Width of a head of queries, keys and values.
-    pub head_dim: usize,
-    /// Factor on the scores.
-    pub scale: f32,
-    /// How positions turn queries and keys.
-    pub rope: RopeSpec,
-}
-
-/// Rotary position embedding.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub struct RopeSpec {
-    /// Which two lanes of a head turn together.
-    pub pairing: Pairing,
-    /// Lanes of a head that turn; the rest pass through. Even.
-    pub n_rot: usize,
-    /// Base of the angles' geometric progression.
-    pub freq_base: f32,
-    /// Factor on the positions: 1 over the factor of linear scaling.
-    pub freq_scale: f32,
-}
-
-/// What happens to each token alone.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub enum ChannelMixer {
-    /// `down(act(gate(x)) * up(x))`.
-    GatedMlp {
-        /// Width of the hidden layer.
-        n_ff: usize,
-        /// The function on the gate.
-        activation: Activation,
-    },
-}
-
-/// A function on each element.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Activation {
-    /// `x * sigmoid(x)`.
-    Silu,
-}
-
-/// A normalisation with a learned weight.
+/// A normalisation.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
-pub enum NormSpec {
-    /// Division by the root of the mean square.
-    Rms {
-        /// Added to the mean square.
-        eps: f32,
-    },
+pub struct NormSpec {
+    /// Its tensor's name without `blk.N.` and without `.weight`; the first that the file has.
+    pub names: &'static [&'static str],
+    /// The arithmetic.
+    pub kind: NormKind,
+    /// Added to the mean square or the variance.
+    pub eps: f32,
+    /// Whether each lane is multiplied by a learned weight.
+    pub weight: Presence,
+    /// Whether a learned bias is added to each lane.
+    pub bias: Presence,
+}
+
+/// What a norm divides by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NormKind {
+    /// The root of the mean square.
+    Rms,
+    /// The standard deviation, after the mean is taken off.
+    Layer,
+}
+
+/// Whether a file has a tensor or a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// It must not: nothing would be done with it.
+    Absent,
+    /// It may; what the file has decides.
+    Optional,
+    /// It must.
+    Required,
 }

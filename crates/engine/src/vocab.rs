@@ -1,94 +1,20 @@
 //! The vocabulary of a model, read from GGUF metadata and checked before anything uses it.
 //!
-//! Keys are `tokenizer.ggml.*`: `tokens` (the text of each id), `token_type`, `scores`, `merges`
-//! and the ids of special tokens. A vocabulary comes from a file that somebody else made, so every
-//! length and id is compared with the number of tokens here, once.
+//! Keys are `tokenizer.ggml.*`: `model` (the kind of tokenizer), `tokens` (the text of each id),
+//! `token_type`, `scores`, the ids of special tokens and flags. A vocabulary comes from a file that
+//! somebody else made, so every length and id is compared with the number of tokens here, once.
 //!
 //! Source of the key names and type numbers: the GGUF specification.
 
+mod error;
+mod kind;
+mod special;
+
 use camelid_gguf::{Array, Metadata};
 
+use self::{error::MAX_TOKEN_BYTES, kind::Additions, special::NamedTokens};
+pub use self::{error::VocabError, kind::TokenizerKind, special::SpecialTokens};
 use crate::{batch::TokenId, error::Result};
-
-/// Longest text of one token, in bytes.
-const MAX_TOKEN_BYTES: usize = 64 << 10;
-
-/// What a vocabulary contradicts itself in.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum VocabError {
-    /// There are no tokens.
-    #[error("`tokenizer.ggml.tokens` is empty")]
-    Empty,
-    /// A list that goes with the tokens has another length.
-    #[error("`{key}` has {found} entries for {n_vocab} tokens")]
-    Length {
-        /// The metadata key.
-        key: &'static str,
-        /// Its length.
-        found: usize,
-        /// Number of tokens.
-        n_vocab: usize,
-    },
-    /// A special token's id is outside the vocabulary.
-    #[error("`{key}` is {id}, the vocabulary has {n_vocab} tokens")]
-    SpecialId {
-        /// The metadata key.
-        key: &'static str,
-        /// The id.
-        id: u64,
-        /// Number of tokens.
-        n_vocab: usize,
-    },
-    /// One token's text is absurdly long.
-    #[error("token {id} has {found} bytes, at most {MAX_TOKEN_BYTES} are allowed")]
-    LongToken {
-        /// The token.
-        id: TokenId,
-        /// Length of its text in bytes.
-        found: usize,
-    },
-    /// A token's text is not in the vocabulary's alphabet of bytes.
-    #[error("token {id} has the character {found:?}, which stands for no byte")]
-    NotByteLevel {
-        /// The token.
-        id: TokenId,
-        /// The first character outside the alphabet.
-        found: char,
-    },
-    /// A token type that the format does not define.
-    #[error("token {id} has type {found}, allowed are 1 to 6")]
-    TokenType {
-        /// The token.
-        id: TokenId,
-        /// The number found.
-        found: i32,
-    },
-    /// The texts of all tokens together are larger than 4 GiB.
-    #[error("the texts of all tokens together are larger than 4 GiB")]
-    TooLarge,
-    /// A merge rule is not two tokens whose joined text is a token.
-    #[error("merge {index} is {text:?}, expected two tokens whose joined text is a token")]
-    Merge {
-        /// Position in `tokenizer.ggml.merges`.
-        index: usize,
-        /// The rule.
-        text: String,
-    },
-    /// The tokenizer's kind is not implemented.
-    #[error("`{key}` is `{found}`, supported: {}", supported.join(", "))]
-    Unsupported {
-        /// The metadata key.
-        key: &'static str,
-        /// Its value.
-        found: String,
-        /// The values that are implemented.
-        supported: Vec<&'static str>,
-    },
-    /// The tokenizer library refused what was built for it.
-    #[error("the tokenizer cannot be built: {0}")]
-    Build(#[source] tokenizers::Error),
-}
 
 /// What a token is for. Numbers as in `tokenizer.ggml.token_type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,52 +47,20 @@ impl TokenKind {
     }
 }
 
-/// Ids of tokens with a role of their own.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct SpecialTokens {
-    /// Begins a text.
-    pub bos: Option<TokenId>,
-    /// Ends a text.
-    pub eos: Option<TokenId>,
-    /// Ends a turn.
-    pub eot: Option<TokenId>,
-    /// Ends a message.
-    pub eom: Option<TokenId>,
-    /// Fill-in-the-middle: before the prefix.
-    pub fim_prefix: Option<TokenId>,
-    /// Fill-in-the-middle: before the suffix.
-    pub fim_suffix: Option<TokenId>,
-    /// Fill-in-the-middle: before the middle.
-    pub fim_middle: Option<TokenId>,
-}
-
 /// The texts and kinds of all tokens.
 #[derive(Debug, Clone)]
 pub struct Vocab {
+    kind: TokenizerKind,
     texts: Vec<String>,
     kinds: Vec<TokenKind>,
+    /// Empty where the file has none.
+    scores: Vec<f32>,
     special: SpecialTokens,
     is_eog: Vec<bool>,
-    add_bos: bool,
-    add_eos: bool,
+    /// Control tokens that are shown all the same.
+    shown: Vec<TokenId>,
+    add: Additions,
 }
-
-/// Texts of control tokens that end a generation, whatever the metadata says.
-const END_TEXTS: &[&str] = &[
-    "<|eot_id|>",
-    "<|im_end|>",
-    "<|end|>",
-    "<|return|>",
-    "<|call|>",
-    "<end_of_turn>",
-    "<|endoftext|>",
-    "<|eom_id|>",
-    "<EOT>",
-    "<|end_of_text|>",
-    "<end_of_utterance>",
-    "<｜end▁of▁sentence｜>",
-];
 
 impl Vocab {
     /// Reads and checks the vocabulary.
@@ -175,20 +69,24 @@ impl Vocab {
     /// [`Error::Gguf`](crate::Error::Gguf) for keys that are missing or of another type,
     /// [`VocabError`] for contents that contradict each other.
     pub fn from_metadata(metadata: Metadata<'_>) -> Result<Self> {
-        let tokens: Array<'_> = metadata.require("tokenizer.ggml.tokens")?;
-        let texts = read_texts(tokens)?;
+        let kind = TokenizerKind::from_metadata(metadata)?;
+        let texts = read_texts(metadata.require("tokenizer.ggml.tokens")?)?;
         let kinds = read_kinds(metadata, texts.len())?;
-        check_scores(metadata, texts.len())?;
-        let special = read_special(metadata, texts.len())?;
-        let is_eog = find_eog(&texts, &kinds, special);
-        Ok(Self {
-            texts,
-            kinds,
-            special,
-            is_eog,
-            add_bos: metadata.get_as("tokenizer.ggml.add_bos_token")?.unwrap_or(false),
-            add_eos: metadata.get_as("tokenizer.ggml.add_eos_token")?.unwrap_or(false),
-        })
+        check_byte_tokens(&texts, &kinds)?;
+        let scores = read_scores(metadata, texts.len())?;
+        let named = NamedTokens::find(&texts, &kinds);
+        let special = named.roles(metadata, kind)?;
+        let mut is_eog = vec![false; texts.len()];
+        named.ends(special).into_iter().for_each(|id| is_eog[id as usize] = true);
+        let shown = named.shown();
+        let add = read_additions(metadata, kind)?;
+        Ok(Self { kind, texts, kinds, scores, special, is_eog, shown, add })
+    }
+
+    /// The kind of tokenizer that the vocabulary is for.
+    #[must_use]
+    pub fn tokenizer_kind(&self) -> TokenizerKind {
+        self.kind
     }
 
     /// Number of tokens.
@@ -215,6 +113,12 @@ impl Vocab {
         self.kinds.get(id as usize).copied()
     }
 
+    /// The score of a token, or `None` outside the vocabulary and where the file has no scores.
+    #[must_use]
+    pub fn score(&self, id: TokenId) -> Option<f32> {
+        self.scores.get(id as usize).copied()
+    }
+
     /// All tokens in order of their ids.
     pub fn iter(&self) -> impl Iterator<Item = (TokenId, &str, TokenKind)> {
         (0..).zip(&self.texts).zip(&self.kinds).map(|((id, text), &kind)| (id, text.as_str(), kind))
@@ -232,17 +136,48 @@ impl Vocab {
         self.is_eog.get(id as usize).copied().unwrap_or(false)
     }
 
+    /// Whether a token's text is part of what a reader sees: not that of control tokens, except
+    /// those that say which channel of an answer follows (`<|channel|>` and its like).
+    #[must_use]
+    pub fn is_shown(&self, id: TokenId) -> bool {
+        match self.kind(id) {
+            Some(TokenKind::Normal | TokenKind::UserDefined | TokenKind::Byte) => true,
+            Some(TokenKind::Control) => self.shown.contains(&id),
+            Some(TokenKind::Unknown | TokenKind::Unused) | None => false,
+        }
+    }
+
     /// Whether a text begins with the BOS token, as the model was trained.
     #[must_use]
     pub fn add_bos(&self) -> bool {
-        self.add_bos && self.special.bos.is_some()
+        self.add.bos && self.special.bos.is_some()
     }
 
     /// Whether a text to be embedded ends with the EOS token.
     #[must_use]
     pub fn add_eos(&self) -> bool {
-        self.add_eos && self.special.eos.is_some()
+        self.add.eos && self.special.eos.is_some()
     }
+
+    /// Whether a text to be embedded ends with the separator.
+    #[must_use]
+    pub fn add_separator(&self) -> bool {
+        self.add.separator && self.special.separator.is_some()
+    }
+
+    /// Whether a text gets a space in front, so that its first word is a word like any other.
+    #[must_use]
+    pub fn add_space_prefix(&self) -> bool {
+        self.add.space_prefix
+    }
+}
+
+/// The byte that a token's text names, if it is exactly `<0x` and two hexadecimal digits and `>`.
+pub(crate) fn byte_named(text: &str) -> Option<u8> {
+    let digits = text.strip_prefix("<0x")?.strip_suffix('>')?;
+    // `from_str_radix` would take a sign for the first digit.
+    let are_digits = digits.len() == 2 && digits.bytes().all(|b| b.is_ascii_hexdigit());
+    are_digits.then(|| u8::from_str_radix(digits, 16).ok()).flatten()
 }
 
 fn read_texts(tokens: Array<'_>) -> Result<Vec<String>> {
@@ -252,7 +187,8 @@ fn read_texts(tokens: Array<'_>) -> Result<Vec<String>> {
     }
     for (id, text) in (0..).zip(&texts) {
         if text.len() > MAX_TOKEN_BYTES {
-            return Err(VocabError::LongToken { id, found: text.len() }.into());
+            let (found, allowed) = (text.len(), MAX_TOKEN_BYTES);
+            return Err(VocabError::LongToken { id, found, allowed }.into());
         }
     }
     Ok(texts)
@@ -268,11 +204,24 @@ fn read_kinds(metadata: Metadata<'_>, n_vocab: usize) -> Result<Vec<TokenKind>> 
     Ok(kinds.collect::<Result<_, _>>()?)
 }
 
-fn check_scores(metadata: Metadata<'_>, n_vocab: usize) -> Result<()> {
+fn check_byte_tokens(texts: &[String], kinds: &[TokenKind]) -> Result<(), VocabError> {
+    for ((id, text), &kind) in (0..).zip(texts).zip(kinds) {
+        if kind == TokenKind::Byte && byte_named(text).is_none() {
+            return Err(VocabError::ByteToken { id, found: text.clone() });
+        }
+    }
+    Ok(())
+}
+
+/// The scores, or nothing where the file has none.
+fn read_scores(metadata: Metadata<'_>, n_vocab: usize) -> Result<Vec<f32>> {
     let key = "tokenizer.ggml.scores";
-    match metadata.get_as::<Array<'_>>(key)? {
-        Some(scores) => Ok(check_length(key, scores.len(), n_vocab)?),
-        None => Ok(()),
+    let Some(scores) = metadata.get_as::<Array<'_>>(key)? else { return Ok(Vec::new()) };
+    check_length(key, scores.len(), n_vocab)?;
+    let scores: Vec<f32> = scores.f32s()?.collect();
+    match (0..).zip(&scores).find(|(_, score)| !score.is_finite()) {
+        Some((id, &found)) => Err(VocabError::Score { id, found }.into()),
+        None => Ok(scores),
     }
 }
 
@@ -280,33 +229,16 @@ fn check_length(key: &'static str, found: usize, n_vocab: usize) -> Result<(), V
     if found == n_vocab { Ok(()) } else { Err(VocabError::Length { key, found, n_vocab }) }
 }
 
-fn read_special(metadata: Metadata<'_>, n_vocab: usize) -> Result<SpecialTokens> {
-    let read = |key: &'static str| -> Result<Option<TokenId>> {
-        let Some(id) = metadata.get_as::<u32>(key)? else { return Ok(None) };
-        if id as usize >= n_vocab {
-            return Err(VocabError::SpecialId { key, id: id.into(), n_vocab }.into());
-        }
-        Ok(Some(id))
-    };
-    Ok(SpecialTokens {
-        bos: read("tokenizer.ggml.bos_token_id")?,
-        eos: read("tokenizer.ggml.eos_token_id")?,
-        eot: read("tokenizer.ggml.eot_token_id")?,
-        eom: read("tokenizer.ggml.eom_token_id")?,
-        fim_prefix: read("tokenizer.ggml.fim_pre_token_id")?,
-        fim_suffix: read("tokenizer.ggml.fim_suf_token_id")?,
-        fim_middle: read("tokenizer.ggml.fim_mid_token_id")?,
+fn read_additions(metadata: Metadata<'_>, kind: TokenizerKind) -> Result<Additions> {
+    let default = kind.default_additions(metadata.get_as("tokenizer.ggml.pre")?);
+    let read = |key, default| Ok::<_, crate::Error>(metadata.get_as(key)?.unwrap_or(default));
+    Ok(Additions {
+        bos: read("tokenizer.ggml.add_bos_token", default.bos)?,
+        eos: read("tokenizer.ggml.add_eos_token", default.eos)?,
+        separator: read("tokenizer.ggml.add_sep_token", default.separator)?,
+        space_prefix: read("tokenizer.ggml.add_space_prefix", default.space_prefix)?,
     })
 }
 
-fn find_eog(texts: &[String], kinds: &[TokenKind], special: SpecialTokens) -> Vec<bool> {
-    let by_role = [special.eos, special.eot, special.eom];
-    (0..)
-        .zip(texts)
-        .zip(kinds)
-        .map(|((id, text), &kind)| {
-            by_role.contains(&Some(id))
-                || (kind == TokenKind::Control && END_TEXTS.contains(&text.as_str()))
-        })
-        .collect()
-}
+#[cfg(test)]
+mod tests;

@@ -3,234 +3,139 @@
 //! The specification says which tensors a model has and how they are shaped; binding compares the
 //! file with that and names everything that is missing, misshapen or left over in one error. A
 //! tensor that nobody asked for is an error too: a bias that is not added would give nonsense.
+//!
+//! Where files lay weights out in more than one way (queries, keys and values in one tensor or in
+//! three, experts in one or in many), binding hides it: a part of a tensor is a
+//! [`TensorSource`] like a whole one.
 
-use std::{collections::HashSet, sync::Arc};
+mod bind;
+mod bind_attention;
+mod bind_channel;
+mod binder;
+mod source;
 
-use camelid_gguf::{GgufFile, TensorInfo, TensorType};
+pub use source::TensorSource;
 
-use crate::{
-    device::Device,
-    error::{Error, Result},
-    spec::{AttentionSpec, BlockSpec, ChannelMixer, ModelSpec, TokenMixer},
-};
-
-/// One tensor of a file, to be taken into use by a device.
-#[derive(Debug, Clone)]
-pub struct TensorSource {
-    file: Arc<GgufFile>,
-    info: TensorInfo,
-}
-
-impl TensorSource {
-    /// Number format.
-    #[must_use]
-    pub fn ty(&self) -> TensorType {
-        self.info.ty()
-    }
-
-    /// The tensor's name.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        self.info.name()
-    }
-
-    /// Number of rows: all dimensions but the innermost, multiplied.
-    #[must_use]
-    pub fn n_rows(&self) -> usize {
-        self.info.dims().iter().skip(1).product()
-    }
-
-    /// Number of columns: the innermost dimension.
-    #[must_use]
-    pub fn n_cols(&self) -> usize {
-        self.info.dims().first().copied().unwrap_or(0)
-    }
-
-    /// The blocks as the file has them.
-    #[must_use]
-    pub fn data(&self) -> &[u8] {
-        self.file.tensor_data(&self.info)
-    }
-}
+use crate::{device::Device, spec::Wiring};
 
 /// All weights of a model on a device.
 pub(crate) struct Weights<D: Device> {
     pub(crate) token_embd: D::Weight,
+    /// A vector per position.
+    pub(crate) positions: Option<D::Weight>,
     pub(crate) blocks: Vec<BlockWeights<D>>,
-    pub(crate) output_norm: D::Buffer,
+    pub(crate) output_norm: NormWeights<D>,
     /// `None` where the output projection is the token embedding.
     pub(crate) output: Option<D::Weight>,
-    /// Divisors of the rope frequencies, `[n_rot / 2]`.
-    pub(crate) rope_factors: Option<Vec<f32>>,
+    pub(crate) output_bias: Option<D::Buffer>,
+    pub(crate) rope_factors: FactorSets,
+}
+
+/// Divisors of rope frequencies, `[n_rot / 2]` each.
+#[derive(Debug, Default)]
+pub(crate) struct FactorSets {
+    /// For every context.
+    pub(crate) one: Option<Vec<f32>>,
+    /// For contexts longer than the original one.
+    pub(crate) long: Option<Vec<f32>>,
+    /// For the others.
+    pub(crate) short: Option<Vec<f32>>,
 }
 
 /// The weights of one block.
 pub(crate) struct BlockWeights<D: Device> {
-    pub(crate) mixer_norm: D::Buffer,
-    pub(crate) mixer: AttentionWeights<D>,
-    pub(crate) channel_norm: D::Buffer,
-    pub(crate) channel: GatedMlpWeights<D>,
+    /// Settled by what the file has: never [`Wiring::ByChannelNorm`].
+    pub(crate) wiring: Wiring,
+    pub(crate) mixer_norm: Option<NormWeights<D>>,
+    pub(crate) mixer: MixerWeights<D>,
+    pub(crate) mixer_post_norm: Option<NormWeights<D>>,
+    pub(crate) channel_norm: Option<NormWeights<D>>,
+    pub(crate) channel: ChannelWeights<D>,
+    pub(crate) channel_post_norm: Option<NormWeights<D>>,
 }
 
-/// Projections of an attention block.
+/// What a norm has learned.
+pub(crate) struct NormWeights<D: Device> {
+    pub(crate) weight: Option<D::Buffer>,
+    pub(crate) bias: Option<D::Buffer>,
+}
+
+/// A projection.
+pub(crate) struct Linear<D: Device> {
+    pub(crate) weight: D::Weight,
+    pub(crate) bias: Option<D::Buffer>,
+}
+
+impl<D: Device> Linear<D> {
+    /// `out = x · weightᵀ + bias`.
+    pub(crate) fn apply(&self, device: &mut D, x: &D::Buffer, out: &mut D::Buffer) {
+        device.matmul(&self.weight, x, out);
+        if let Some(bias) = &self.bias {
+            device.add_bias(out, bias);
+        }
+    }
+}
+
+/// The weights of a token mixer.
+pub(crate) enum MixerWeights<D: Device> {
+    Attention(AttentionWeights<D>),
+    Latent(LatentWeights<D>),
+}
+
+/// The weights of an attention.
 pub(crate) struct AttentionWeights<D: Device> {
-    pub(crate) q: D::Weight,
-    pub(crate) k: D::Weight,
-    pub(crate) v: D::Weight,
-    pub(crate) output: D::Weight,
+    pub(crate) q: Linear<D>,
+    pub(crate) k: Linear<D>,
+    pub(crate) v: Linear<D>,
+    pub(crate) output: Linear<D>,
+    pub(crate) q_norm: Option<NormWeights<D>>,
+    pub(crate) k_norm: Option<NormWeights<D>>,
+    /// `[n_head]`.
+    pub(crate) sinks: Option<Vec<f32>>,
 }
 
-/// Projections of a gated MLP.
-pub(crate) struct GatedMlpWeights<D: Device> {
-    pub(crate) gate: D::Weight,
-    pub(crate) up: D::Weight,
-    pub(crate) down: D::Weight,
+/// The weights of a latent attention.
+pub(crate) struct LatentWeights<D: Device> {
+    /// Into the queries' latent, with its norm.
+    pub(crate) q_a: Option<(Linear<D>, NormWeights<D>)>,
+    /// To queries, `[n_head * (nope_dim + n_rot), ..]`.
+    pub(crate) q: Linear<D>,
+    /// To the latent and the shared key part, `[kv_lora_rank + n_rot, n_embd]`.
+    pub(crate) kv_a: Linear<D>,
+    pub(crate) kv_norm: NormWeights<D>,
+    /// From a head's query into the latent space, `[kv_lora_rank, nope_dim]` for each head.
+    pub(crate) k_b: Vec<D::Weight>,
+    /// From the latent space to a head's value, `[value_dim, kv_lora_rank]` for each head.
+    pub(crate) v_b: Vec<D::Weight>,
+    pub(crate) output: Linear<D>,
 }
 
-impl<D: Device> Weights<D> {
-    /// Finds, checks and takes into use all tensors of a model.
-    ///
-    /// # Errors
-    /// [`Error::Weights`] naming every tensor that does not fit; the device's errors.
-    pub(crate) fn bind(spec: &ModelSpec, file: &Arc<GgufFile>, device: &D) -> Result<Self> {
-        let mut binder = Binder { file, device, seen: HashSet::new(), problems: Vec::new() };
-        let weights = binder.model(spec);
-        binder.finish()?;
-        Ok(weights?.expect("every tensor is there, or there was a problem"))
-    }
+/// The weights of a channel mixer.
+pub(crate) enum ChannelWeights<D: Device> {
+    Mlp(MlpWeights<D>),
+    Experts(ExpertsWeights<D>),
 }
 
-/// Collects what does not fit instead of stopping at the first.
-///
-/// A method answers `Ok(None)` where a tensor is missing or misshapen, after noting it.
-struct Binder<'a, D> {
-    file: &'a Arc<GgufFile>,
-    device: &'a D,
-    seen: HashSet<String>,
-    problems: Vec<String>,
+/// The weights of a perceptron.
+pub(crate) struct MlpWeights<D: Device> {
+    pub(crate) gate: Option<Linear<D>>,
+    pub(crate) up: Linear<D>,
+    pub(crate) down: Linear<D>,
 }
 
-impl<D: Device> Binder<'_, D> {
-    fn model(&mut self, spec: &ModelSpec) -> Result<Option<Weights<D>>> {
-        let (n_vocab, n_embd) = (spec.n_vocab, spec.n_embd);
-        let token_embd = self.matrix("token_embd.weight", n_vocab, n_embd)?;
-        let output_norm = self.vector("output_norm.weight", n_embd)?;
-        let output = match self.file.tensor("output.weight") {
-            Some(_) => self.matrix("output.weight", n_vocab, n_embd)?,
-            None => None,
-        };
-        let rope_factors = self.rope_factors(spec)?;
-        let mut blocks = Vec::with_capacity(spec.n_layer());
-        for (i, block) in spec.blocks.iter().enumerate() {
-            blocks.extend(self.block(i, block, n_embd)?);
-        }
-        Ok(token_embd.zip(output_norm).map(|(token_embd, output_norm)| Weights {
-            token_embd,
-            blocks,
-            output_norm,
-            output,
-            rope_factors,
-        }))
-    }
+/// The weights of a mixture of experts.
+pub(crate) struct ExpertsWeights<D: Device> {
+    pub(crate) router: Linear<D>,
+    /// Added to the scores for the choice alone, `[n_expert]`.
+    pub(crate) selection_bias: Option<Vec<f32>>,
+    /// `[n_expert]`.
+    pub(crate) experts: Vec<MlpWeights<D>>,
+    pub(crate) shared: Option<SharedExpertWeights<D>>,
+}
 
-    fn block(
-        &mut self,
-        i: usize,
-        spec: &BlockSpec,
-        n_embd: usize,
-    ) -> Result<Option<BlockWeights<D>>> {
-        let TokenMixer::Attention(attention) = &spec.mixer;
-        let ChannelMixer::GatedMlp { n_ff, .. } = spec.channel;
-        let mixer_norm = self.vector(&format!("blk.{i}.attn_norm.weight"), n_embd)?;
-        let mixer = self.attention(i, attention, n_embd)?;
-        let channel_norm = self.vector(&format!("blk.{i}.ffn_norm.weight"), n_embd)?;
-        let channel = self.gated_mlp(i, n_ff, n_embd)?;
-        Ok(mixer_norm.zip(mixer).zip(channel_norm.zip(channel)).map(
-            |((mixer_norm, mixer), (channel_norm, channel))| BlockWeights {
-                mixer_norm,
-                mixer,
-                channel_norm,
-                channel,
-            },
-        ))
-    }
-
-    fn attention(
-        &mut self,
-        i: usize,
-        spec: &AttentionSpec,
-        n_embd: usize,
-    ) -> Result<Option<AttentionWeights<D>>> {
-        let n_q = spec.n_head * spec.head_dim;
-        let n_kv = spec.n_head_kv * spec.head_dim;
-        let q = self.matrix(&format!("blk.{i}.attn_q.weight"), n_q, n_embd)?;
-        let k = self.matrix(&format!("blk.{i}.attn_k.weight"), n_kv, n_embd)?;
-        let v = self.matrix(&format!("blk.{i}.attn_v.weight"), n_kv, n_embd)?;
-        let output = self.matrix(&format!("blk.{i}.attn_output.weight"), n_embd, n_q)?;
-        Ok(q.zip(k).zip(v.zip(output)).map(|((q, k), (v, output))| AttentionWeights {
-            q,
-            k,
-            v,
-            output,
-        }))
-    }
-
-    fn gated_mlp(
-        &mut self,
-        i: usize,
-        n_ff: usize,
-        n_embd: usize,
-    ) -> Result<Option<GatedMlpWeights<D>>> {
-        let gate = self.matrix(&format!("blk.{i}.ffn_gate.weight"), n_ff, n_embd)?;
-        let up = self.matrix(&format!("blk.{i}.ffn_up.weight"), n_ff, n_embd)?;
-        let down = self.matrix(&format!("blk.{i}.ffn_down.weight"), n_embd, n_ff)?;
-        Ok(gate.zip(up).zip(down).map(|((gate, up), down)| GatedMlpWeights { gate, up, down }))
-    }
-
-    fn rope_factors(&mut self, spec: &ModelSpec) -> Result<Option<Vec<f32>>> {
-        let name = "rope_freqs.weight";
-        let Some(BlockSpec { mixer: TokenMixer::Attention(attention), .. }) = spec.blocks.first()
-        else {
-            return Ok(None);
-        };
-        if self.file.tensor(name).is_none() {
-            return Ok(None);
-        }
-        let factors = self.vector(name, attention.rope.n_rot / 2)?;
-        Ok(factors.map(|buffer| {
-            let mut copy = Vec::new();
-            self.device.read(&buffer, &mut copy).to_vec()
-        }))
-    }
-
-    fn matrix(&mut self, name: &str, n_rows: usize, n_cols: usize) -> Result<Option<D::Weight>> {
-        let source = self.source(name, &[n_rows, n_cols]);
-        source.map(|source| self.device.weight(&source)).transpose()
-    }
-
-    fn vector(&mut self, name: &str, n: usize) -> Result<Option<D::Buffer>> {
-        let source = self.source(name, &[n]);
-        source.map(|source| self.device.vector(&source)).transpose()
-    }
-
-    fn source(&mut self, name: &str, shape: &[usize]) -> Option<TensorSource> {
-        self.seen.insert(name.to_owned());
-        let Some(info) = self.file.tensor(name) else {
-            self.problems.push(format!("`{name}` is missing, expected {shape:?}"));
-            return None;
-        };
-        let found = info.shape();
-        if found != shape {
-            self.problems.push(format!("`{name}` is {found:?}, expected {shape:?}"));
-            return None;
-        }
-        Some(TensorSource { file: Arc::clone(self.file), info: info.clone() })
-    }
-
-    fn finish(self) -> Result<()> {
-        let Self { file, seen, mut problems, .. } = self;
-        let left_over = file.tensors().iter().filter(|info| !seen.contains(info.name()));
-        problems.extend(left_over.map(|info| format!("`{}` is not known here", info.name())));
-        if problems.is_empty() { Ok(()) } else { Err(Error::Weights { problems }) }
-    }
+/// The weights of the expert that every token takes.
+pub(crate) struct SharedExpertWeights<D: Device> {
+    /// To the score that gates it, `[1, n_embd]`.
+    pub(crate) gate: Option<D::Weight>,
+    pub(crate) mlp: MlpWeights<D>,
 }

@@ -5,7 +5,12 @@
     reason = "a test reports by panicking and printing"
 )]
 
+mod arch_fixture;
+mod arch_refusals;
+mod arch_weights;
+mod golden_arch;
 mod golden_logits;
 mod hostile_models;
 mod tiny;
 mod tokenizer_conformance;
+mod tokenizer_golden;

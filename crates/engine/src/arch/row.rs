@@ -1,0 +1,262 @@
+//! What a row of the architecture table says.
+//!
+//! The facts are orthogonal, and each is one that files do not carry. A row starts from [`DENSE`]
+//! and says what is different.
+
+use camelid_kernels::Pairing;
+
+use crate::spec::{Activation, HiddenLayer, NormKind, Presence, QkNormSpan, Routing, Wiring};
+
+/// What is true of every model of an architecture.
+#[derive(Debug, Clone)]
+pub(super) struct Arch {
+    /// As in `general.architecture`.
+    pub(super) name: &'static str,
+    /// The arithmetic of all norms, which also names the key of their epsilon.
+    pub(super) norm: NormKind,
+    /// The epsilon where the key may be missing.
+    pub(super) default_eps: Option<f32>,
+    /// Whether norms have weights.
+    pub(super) norm_weight: Presence,
+    /// Whether norms have biases.
+    pub(super) norm_bias: Presence,
+    /// Where a block's norms stand.
+    pub(super) norms: Norms,
+    /// How a block's mixers meet the residual.
+    pub(super) wiring: Wire,
+    /// The token mixer.
+    pub(super) mixer: Mixer,
+    /// How positions turn queries and keys.
+    pub(super) rope: Option<Pairing>,
+    /// Its base where no key says it.
+    pub(super) default_freq_base: f32,
+    /// Which blocks have it.
+    pub(super) rope_blocks: RopeBlocks,
+    /// Whether YaRN rounds the pairs between which it mixes.
+    pub(super) yarn_rounds: bool,
+    /// Rope in blocks with a window, where it is another one.
+    pub(super) local_rope: LocalRope,
+    /// Whether there is a learned vector per position.
+    pub(super) positions: Presence,
+    /// Which blocks the window, if there is one, is in.
+    pub(super) windows: Windows,
+    /// Biases of queries, keys and values.
+    pub(super) qkv_bias: Presence,
+    /// Bias of the attention's output projection.
+    pub(super) attn_output_bias: Presence,
+    /// Norms on queries and keys.
+    pub(super) qk_norm: Option<(QkNormSpan, Presence)>,
+    /// Whether heads have sinks.
+    pub(super) sinks: bool,
+    /// The number of blocks of the one size whose scores are scaled by `n_embd / n_head` instead
+    /// of the width of a head.
+    pub(super) scaled_by_embd: Option<usize>,
+    /// The hidden layer of MLPs and experts.
+    pub(super) hidden: HiddenLayer,
+    /// Whether gate and up lie in one tensor.
+    pub(super) fused_gate_up: bool,
+    /// Biases of MLPs.
+    pub(super) mlp_bias: Presence,
+    /// The mixture of experts.
+    pub(super) experts: Option<ExpertsRow>,
+    /// Factor on embeddings where no key says it.
+    pub(super) embd_scale: EmbdScale,
+    /// Factor on what mixers add where no key says it.
+    pub(super) residual_scale: ResidualScale,
+    /// What `logit_scale` does.
+    pub(super) logit_scale: LogitScale,
+    /// Soft caps of scores and of logits where no key says them.
+    pub(super) softcaps: (Option<f32>, Option<f32>),
+    /// The output matrix.
+    pub(super) output: Presence,
+    /// The output bias.
+    pub(super) output_bias: Presence,
+}
+
+/// A decoder as most are: norms before the mixers, gated MLP with SiLU, no bias.
+pub(super) const DENSE: Arch = Arch {
+    name: "",
+    norm: NormKind::Rms,
+    default_eps: None,
+    norm_weight: Presence::Required,
+    norm_bias: Presence::Absent,
+    norms: Norms::Pre,
+    wiring: Wire::Is(Wiring::Sequential),
+    mixer: Mixer::Attention,
+    rope: Some(Pairing::Neox),
+    default_freq_base: 10_000.0,
+    rope_blocks: RopeBlocks::All,
+    yarn_rounds: true,
+    local_rope: LocalRope::Same,
+    positions: Presence::Absent,
+    windows: Windows::All,
+    qkv_bias: Presence::Absent,
+    attn_output_bias: Presence::Absent,
+    qk_norm: None,
+    sinks: false,
+    scaled_by_embd: None,
+    hidden: HiddenLayer::Gated(Activation::Silu),
+    fused_gate_up: false,
+    mlp_bias: Presence::Absent,
+    experts: None,
+    embd_scale: EmbdScale::One,
+    residual_scale: ResidualScale::One,
+    logit_scale: LogitScale::None,
+    softcaps: (None, None),
+    output: Presence::Optional,
+    output_bias: Presence::Absent,
+};
+
+/// Where a block's norms stand and what their tensors are called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Norms {
+    /// `attn_norm` and `ffn_norm` before the mixers.
+    Pre,
+    /// Those, and `post_attention_norm` and `post_ffw_norm` behind them.
+    PreAndPost,
+    /// Only the latter two.
+    Post,
+    /// Before the mixers, the second one called `post_attention_norm`.
+    PreByHfName,
+    /// One `attn_norm` for both mixers of a parallel block.
+    Shared,
+    /// `attn_norm` for both, or with an `attn_norm_2` for the token mixer alone.
+    SharedOrOwn,
+    /// `attn_norm`, and `ffn_norm` where the file has it.
+    PreOrShared,
+}
+
+/// How a block's mixers meet the residual.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wire {
+    /// Always so.
+    Is(Wiring),
+    /// As the key `use_parallel_residual` says.
+    FromKey,
+}
+
+/// The token mixer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mixer {
+    /// Keys and values are cached.
+    Attention,
+    /// Their latents are.
+    Latent,
+}
+
+/// Which blocks have a rope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RopeBlocks {
+    /// Every one.
+    All,
+    /// Those with a window.
+    Windowed,
+    /// All but each n-th.
+    AllButEvery(usize),
+}
+
+/// Rope in blocks with a window. `rope.freq_base_swa` sets its base in any case.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum LocalRope {
+    /// The same as elsewhere.
+    Same,
+    /// With the base of the other blocks, but never stretched.
+    Unscaled,
+    /// With a base of its own, and never stretched.
+    Own {
+        /// The base where no key says it.
+        freq_base: f32,
+    },
+}
+
+/// Which blocks a window is in. `attention.sliding_window_pattern` comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Windows {
+    /// Every block, where the file has a window.
+    All,
+    /// All but each n-th, where the file has a window.
+    AllButEvery(usize),
+    /// The same with a window that files may leave out.
+    Default {
+        /// All but each n-th.
+        all_but_every: usize,
+        /// Width where no key says it.
+        window: usize,
+    },
+    /// The same with a window that must be there.
+    RequiredAllButEvery(usize),
+}
+
+/// Factor on embeddings; `embedding_scale` comes first.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum EmbdScale {
+    /// None.
+    One,
+    /// Always the same.
+    Fixed(f32),
+    /// The root of the residual stream's width.
+    SqrtNEmbd,
+}
+
+/// What `logit_scale` does.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum LogitScale {
+    /// There is no such key.
+    None,
+    /// Logits are multiplied by it.
+    Multiplies(Presence),
+    /// Logits are divided by it; it must be there.
+    Divides,
+    /// Logits are divided by it, or by the residual stream's width over so much.
+    DividesByWidthOver(f32),
+}
+
+/// Factor on what mixers add to the residual; `residual_scale` comes first.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum ResidualScale {
+    /// None.
+    One,
+    /// So much over the root of the number of blocks.
+    OverRootOfDepth(f32),
+}
+
+/// The mixture of experts of an architecture.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ExpertsRow {
+    /// Whether every model has experts; else `expert_count` decides.
+    pub(super) required: bool,
+    /// How weights come from scores where no key says it.
+    pub(super) routing: Routing,
+    /// Whether the chosen weights are divided by their sum where no key says it.
+    pub(super) normalize: bool,
+    /// Biases of router and experts.
+    pub(super) bias: Presence,
+    /// Whether `expert_feed_forward_length` must be there; else `feed_forward_length` may do.
+    pub(super) n_ff_required: bool,
+    /// A bias for the choice alone.
+    pub(super) selection_bias: Presence,
+    /// The expert that every token takes.
+    pub(super) shared: Shared,
+}
+
+/// Where an expert for every token comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shared {
+    /// `expert_shared_feed_forward_length`, where the file has it, is its width.
+    ByWidth,
+    /// The same and must be there; a sigmoid gates the result.
+    GatedByWidth,
+    /// `expert_shared_count` times the width of an expert.
+    ByCount,
+}
+
+/// Experts as in Mixtral, where a file has them.
+pub(super) const EXPERTS: ExpertsRow = ExpertsRow {
+    required: false,
+    routing: Routing::Softmax,
+    normalize: true,
+    bias: Presence::Absent,
+    n_ff_required: false,
+    selection_bias: Presence::Absent,
+    shared: Shared::ByWidth,
+};

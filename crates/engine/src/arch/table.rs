@@ -1,0 +1,250 @@
+//! The rows. Order is that of the families; names are those of `general.architecture`.
+
+use camelid_kernels::Pairing;
+
+use super::row::{
+    Arch, DENSE, EXPERTS, EmbdScale, ExpertsRow, LocalRope, LogitScale, Mixer, Norms,
+    ResidualScale, RopeBlocks, Shared, Windows, Wire,
+};
+use crate::spec::{
+    Activation::{GeluErf, GeluTanh},
+    HiddenLayer::{Gated, GatedClamped, Plain},
+    NormKind,
+    Presence::{Absent, Optional, Required},
+    QkNormSpan, Routing, Wiring,
+};
+
+/// Llama and all that is built like it: biases and experts where the file has them.
+const LLAMA: Arch = Arch {
+    name: "llama",
+    rope: Some(Pairing::Norm),
+    qkv_bias: Optional,
+    attn_output_bias: Optional,
+    mlp_bias: Optional,
+    experts: Some(EXPERTS),
+    ..DENSE
+};
+
+/// Decoders with layer norms, biases everywhere and a plain MLP.
+const BIASED: Arch = Arch {
+    norm: NormKind::Layer,
+    norm_bias: Required,
+    qkv_bias: Required,
+    attn_output_bias: Required,
+    mlp_bias: Required,
+    hidden: Plain(GeluTanh),
+    ..DENSE
+};
+
+/// The Gemmas: GELU, embeddings scaled.
+const GEMMA: Arch = Arch {
+    name: "gemma",
+    hidden: Gated(GeluTanh),
+    embd_scale: EmbdScale::SqrtNEmbd,
+    output: Absent,
+    ..DENSE
+};
+
+/// The Command models: one norm for both mixers, logits scaled.
+const COMMAND_R: Arch = Arch {
+    name: "command-r",
+    norm: NormKind::Layer,
+    norms: Norms::Shared,
+    wiring: Wire::Is(Wiring::Parallel),
+    rope: Some(Pairing::Norm),
+    qkv_bias: Optional,
+    qk_norm: Some((QkNormSpan::OwnHead, Optional)),
+    logit_scale: LogitScale::Multiplies(Optional),
+    output: Absent,
+    ..DENSE
+};
+
+/// Granite: Llama with four scales.
+const GRANITE: Arch = Arch { name: "granite", logit_scale: LogitScale::Divides, ..LLAMA };
+
+/// Experts whose width has a key of its own.
+const FINE_EXPERTS: ExpertsRow = ExpertsRow { required: true, n_ff_required: true, ..EXPERTS };
+
+pub(super) static ARCHS: &[Arch] = &[
+    LLAMA,
+    Arch { name: "mistral3", ..LLAMA },
+    Arch { name: "qwen2", qkv_bias: Required, output_bias: Optional, ..DENSE },
+    Arch {
+        name: "qwen2moe",
+        qkv_bias: Required,
+        experts: Some(ExpertsRow {
+            normalize: false,
+            shared: Shared::GatedByWidth,
+            ..FINE_EXPERTS
+        }),
+        ..DENSE
+    },
+    Arch {
+        name: "qwen3",
+        qkv_bias: Optional,
+        qk_norm: Some((QkNormSpan::Head, Required)),
+        ..DENSE
+    },
+    Arch {
+        name: "qwen3moe",
+        qkv_bias: Optional,
+        qk_norm: Some((QkNormSpan::Head, Required)),
+        experts: Some(FINE_EXPERTS),
+        ..DENSE
+    },
+    GEMMA,
+    Arch {
+        name: "gemma2",
+        norms: Norms::PreAndPost,
+        windows: Windows::Default { all_but_every: 2, window: 4096 },
+        softcaps: (Some(50.0), Some(30.0)),
+        scaled_by_embd: Some(46),
+        ..GEMMA
+    },
+    // Ollama's files of the models that see leave epsilon and base out.
+    Arch {
+        name: "gemma3",
+        default_eps: Some(1e-6),
+        default_freq_base: 1_000_000.0,
+        norms: Norms::PreAndPost,
+        qk_norm: Some((QkNormSpan::Head, Required)),
+        windows: Windows::AllButEvery(6),
+        local_rope: LocalRope::Own { freq_base: 10_000.0 },
+        scaled_by_embd: Some(62),
+        output: Optional,
+        ..GEMMA
+    },
+    Arch {
+        name: "phi2",
+        norms: Norms::Shared,
+        wiring: Wire::Is(Wiring::Parallel),
+        output: Required,
+        output_bias: Required,
+        ..BIASED
+    },
+    Arch { name: "phi3", qkv_bias: Optional, fused_gate_up: true, ..DENSE },
+    Arch {
+        name: "stablelm",
+        norm: NormKind::Layer,
+        norm_bias: Required,
+        norms: Norms::PreOrShared,
+        wiring: Wire::Is(Wiring::ByChannelNorm),
+        qkv_bias: Optional,
+        qk_norm: Some((QkNormSpan::OwnHead, Optional)),
+        output: Required,
+        ..DENSE
+    },
+    Arch { name: "starcoder2", ..BIASED },
+    Arch {
+        name: "falcon",
+        norms: Norms::SharedOrOwn,
+        wiring: Wire::Is(Wiring::Parallel),
+        qkv_bias: Absent,
+        attn_output_bias: Absent,
+        mlp_bias: Absent,
+        hidden: Plain(GeluErf),
+        ..BIASED
+    },
+    Arch { name: "gpt2", rope: None, positions: Required, ..BIASED },
+    Arch {
+        name: "gptneox",
+        wiring: Wire::FromKey,
+        hidden: Plain(GeluErf),
+        output: Required,
+        ..BIASED
+    },
+    Arch {
+        name: "mpt",
+        norm_bias: Optional,
+        rope: None,
+        positions: Optional,
+        qkv_bias: Optional,
+        attn_output_bias: Optional,
+        mlp_bias: Optional,
+        hidden: Plain(GeluErf),
+        ..BIASED
+    },
+    COMMAND_R,
+    Arch {
+        name: "cohere2",
+        windows: Windows::RequiredAllButEvery(4),
+        rope_blocks: RopeBlocks::Windowed,
+        qk_norm: None,
+        logit_scale: LogitScale::Multiplies(Required),
+        ..COMMAND_R
+    },
+    Arch {
+        name: "olmo",
+        norm: NormKind::Layer,
+        norm_weight: Absent,
+        rope: Some(Pairing::Norm),
+        qkv_bias: Optional,
+        ..DENSE
+    },
+    Arch {
+        name: "olmo2",
+        norms: Norms::Post,
+        qk_norm: Some((QkNormSpan::Token, Required)),
+        windows: Windows::AllButEvery(4),
+        local_rope: LocalRope::Unscaled,
+        output: Required,
+        ..DENSE
+    },
+    Arch {
+        name: "olmoe",
+        qk_norm: Some((QkNormSpan::Token, Required)),
+        experts: Some(ExpertsRow { required: true, normalize: false, ..EXPERTS }),
+        output: Required,
+        ..DENSE
+    },
+    GRANITE,
+    Arch { name: "granitemoe", ..GRANITE },
+    Arch {
+        name: "deepseek2",
+        rope: Some(Pairing::Norm),
+        mixer: Mixer::Latent,
+        experts: Some(ExpertsRow {
+            normalize: false,
+            selection_bias: Optional,
+            shared: Shared::ByCount,
+            ..FINE_EXPERTS
+        }),
+        ..DENSE
+    },
+    Arch {
+        name: "gpt-oss",
+        yarn_rounds: false,
+        norms: Norms::PreByHfName,
+        windows: Windows::RequiredAllButEvery(2),
+        qkv_bias: Required,
+        attn_output_bias: Required,
+        sinks: true,
+        hidden: GatedClamped { alpha: 1.702, limit: 7.0 },
+        experts: Some(ExpertsRow {
+            routing: Routing::SoftmaxOfChosen,
+            normalize: false,
+            bias: Required,
+            ..FINE_EXPERTS
+        }),
+        output: Required,
+        ..DENSE
+    },
+    Arch {
+        name: "glm4",
+        norms: Norms::PreAndPost,
+        rope: Some(Pairing::Norm),
+        qkv_bias: Optional,
+        fused_gate_up: true,
+        ..DENSE
+    },
+    Arch { name: "exaone", ..DENSE },
+    Arch {
+        name: "minicpm",
+        embd_scale: EmbdScale::Fixed(12.0),
+        residual_scale: ResidualScale::OverRootOfDepth(1.4),
+        logit_scale: LogitScale::DividesByWidthOver(256.0),
+        ..LLAMA
+    },
+    Arch { name: "smollm3", rope_blocks: RopeBlocks::AllButEvery(4), ..LLAMA },
+    Arch { name: "ernie4_5", ..LLAMA },
+];

@@ -1,0 +1,80 @@
+//! Attention over cached keys and values.
+
+use camelid_kernels::Rope;
+
+use super::{
+    forward::{Scratch, norm},
+    layer::Layer,
+    plan::Plan,
+};
+use crate::{
+    device::Device,
+    spec::{AttentionSpec, PositionScale, QkNormSpan, QkNormSpec},
+    weights::AttentionWeights,
+};
+
+impl<D: Device> Scratch<D> {
+    /// `delta = output(attention(q, k, v))` of the normed residual.
+    pub(super) fn attention(
+        &mut self,
+        device: &mut D,
+        spec: &AttentionSpec,
+        weights: &AttentionWeights<D>,
+        layer: &mut Layer<D>,
+        plan: &Plan,
+    ) {
+        weights.q.apply(device, &self.normed, &mut self.q);
+        weights.k.apply(device, &self.normed, &mut self.k);
+        weights.v.apply(device, &self.normed, &mut self.v);
+        if let Some(clamp) = spec.clamp {
+            for x in [&mut self.q, &mut self.k, &mut self.v] {
+                device.clamp(x, clamp);
+            }
+        }
+        if let Some(qk_norm) = &spec.qk_norm {
+            self.qk_norm(device, (qk_norm, spec), weights);
+        }
+        if let Some(rope) = &layer.rope {
+            self.turn(device, rope, spec.head_dim, &plan.pos);
+        }
+        if let Some(position_scale) = spec.position_scale {
+            device.scale_rows(&mut self.q, &position_factors(position_scale, &plan.pos));
+        }
+        device.store(&mut layer.cache, &plan.slots, &self.k, &self.v);
+        let Layer { attention, cache, .. } = layer;
+        device.attention(attention, cache, &plan.views, &self.q, &mut self.seen);
+        weights.output.apply(device, &self.seen, &mut self.delta);
+    }
+
+    fn qk_norm(
+        &mut self,
+        device: &mut D,
+        (qk_norm, spec): (&QkNormSpec, &AttentionSpec),
+        weights: &AttentionWeights<D>,
+    ) {
+        let sides = [
+            (&qk_norm.q, &weights.q_norm, &mut self.q, spec.n_head),
+            (&qk_norm.k, &weights.k_norm, &mut self.k, spec.n_head_kv),
+        ];
+        for (norm_spec, weights, x, n_head) in sides {
+            let width = match qk_norm.span {
+                QkNormSpan::Head | QkNormSpan::OwnHead => spec.head_dim,
+                QkNormSpan::Token => n_head * spec.head_dim,
+            };
+            if let Some(weights) = weights {
+                norm(device, (norm_spec, weights), width, x, &mut self.part);
+                std::mem::swap(x, &mut self.part);
+            }
+        }
+    }
+
+    fn turn(&mut self, device: &mut D, rope: &Rope, head_dim: usize, pos: &[u32]) {
+        device.rope(&mut self.q, head_dim, pos, rope);
+        device.rope(&mut self.k, head_dim, pos, rope);
+    }
+}
+
+fn position_factors(spec: PositionScale, pos: &[u32]) -> Vec<f32> {
+    let steps = |pos: u32| (pos as usize / spec.step) as f32;
+    pos.iter().map(|&pos| 1.0 + spec.factor * (1.0 + steps(pos)).ln()).collect()
+}

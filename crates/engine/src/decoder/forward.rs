@@ -1,0 +1,192 @@
+//! The walk through a model: embedding, blocks, output.
+
+use super::{Decoder, layer::Layer, plan::Plan};
+use crate::{
+    device::{Columns, Device, Norm},
+    spec::{BlockSpec, ChannelMixer, NormSpec, TokenMixer, Wiring},
+    weights::{BlockWeights, ChannelWeights, MixerWeights, NormWeights},
+};
+
+/// Activations of the batch at work. Named for what they hold.
+pub(super) struct Scratch<D: Device> {
+    /// Width of the residual stream.
+    pub(super) n_embd: usize,
+    /// The residual stream, `[n_tokens, n_embd]`.
+    pub(super) x: D::Buffer,
+    /// What a mixer takes.
+    pub(super) normed: D::Buffer,
+    /// What a mixer gives.
+    pub(super) delta: D::Buffer,
+    /// What the token mixer gives, while a parallel channel mixer is at work.
+    other_delta: D::Buffer,
+    pub(super) q: D::Buffer,
+    pub(super) k: D::Buffer,
+    pub(super) v: D::Buffer,
+    /// What the heads saw, `[n_tokens, n_head * head_dim]`.
+    pub(super) seen: D::Buffer,
+    pub(super) gate: D::Buffer,
+    pub(super) up: D::Buffer,
+    /// One step of an operation that takes several.
+    pub(super) part: D::Buffer,
+    pub(super) other_part: D::Buffer,
+    /// `[n_outputs, n_vocab]`.
+    pub(super) logits: D::Buffer,
+    /// What is read back, where the device's memory is not the program's.
+    pub(super) host: Vec<f32>,
+}
+
+impl<D: Device> Scratch<D> {
+    pub(super) fn new(device: &D, n_embd: usize) -> Self {
+        Self {
+            n_embd,
+            x: device.buffer(),
+            normed: device.buffer(),
+            delta: device.buffer(),
+            other_delta: device.buffer(),
+            q: device.buffer(),
+            k: device.buffer(),
+            v: device.buffer(),
+            seen: device.buffer(),
+            gate: device.buffer(),
+            up: device.buffer(),
+            part: device.buffer(),
+            other_part: device.buffer(),
+            logits: device.buffer(),
+            host: Vec::new(),
+        }
+    }
+}
+
+impl<D: Device> Decoder<D> {
+    /// Computes a batch's logits into `scratch.logits`.
+    pub(super) fn run(&mut self, plan: &Plan) {
+        self.embed(plan);
+        let Self { spec, device, weights, layers, scratch, .. } = self;
+        for ((block, weights), layer) in spec.blocks.iter().zip(&weights.blocks).zip(layers) {
+            scratch.block(device, block, (weights, layer), plan);
+        }
+        self.project(plan);
+    }
+
+    fn embed(&mut self, plan: &Plan) {
+        let Self { spec, device, weights, scratch, .. } = self;
+        device.gather(&weights.token_embd, &plan.ids, &mut scratch.x);
+        scale(device, &mut scratch.x, spec.embedding.scale);
+        if let Some(positions) = &weights.positions {
+            device.gather(positions, &plan.pos, &mut scratch.delta);
+            device.add(&mut scratch.x, &scratch.delta);
+        }
+    }
+
+    fn project(&mut self, plan: &Plan) {
+        let Self { spec, device, weights, scratch, .. } = self;
+        let Scratch { x, delta, normed, logits, .. } = scratch;
+        device.select(x, spec.n_embd, &plan.outputs, delta);
+        norm(device, (&spec.output_norm, &weights.output_norm), spec.n_embd, delta, normed);
+        let output = weights.output.as_ref().unwrap_or(&weights.token_embd);
+        device.matmul(output, normed, logits);
+        if let Some(bias) = &weights.output_bias {
+            device.add_bias(logits, bias);
+        }
+        scale(device, logits, spec.output.scale);
+        if let Some(cap) = spec.output.softcap {
+            device.softcap(logits, cap);
+        }
+    }
+}
+
+impl<D: Device> Scratch<D> {
+    fn block(
+        &mut self,
+        device: &mut D,
+        spec: &BlockSpec,
+        (weights, layer): (&BlockWeights<D>, &mut Layer<D>),
+        plan: &Plan,
+    ) {
+        self.norm_x(device, &spec.mixer_norm, &weights.mixer_norm);
+        match (&spec.mixer, &weights.mixer) {
+            (TokenMixer::Attention(spec), MixerWeights::Attention(weights)) => {
+                self.attention(device, spec, weights, layer, plan);
+            }
+            (TokenMixer::Latent(spec), MixerWeights::Latent(weights)) => {
+                self.latent_attention(device, spec, weights, layer, plan);
+            }
+            _ => unreachable!("weights are bound by the specification"),
+        }
+        self.finish_delta(device, (&spec.mixer_post_norm, &weights.mixer_post_norm), spec);
+        if weights.wiring == Wiring::Parallel {
+            std::mem::swap(&mut self.delta, &mut self.other_delta);
+        } else {
+            device.add(&mut self.x, &self.delta);
+        }
+        // A parallel block without a norm of its own here takes what the token mixer took.
+        if weights.wiring != Wiring::Parallel || weights.channel_norm.is_some() {
+            self.norm_x(device, &spec.channel_norm, &weights.channel_norm);
+        }
+        match (&spec.channel, &weights.channel) {
+            (ChannelMixer::Mlp(spec), ChannelWeights::Mlp(weights)) => {
+                self.mlp(device, spec.hidden, weights);
+            }
+            (ChannelMixer::Experts(spec), ChannelWeights::Experts(weights)) => {
+                self.experts(device, spec, weights);
+            }
+            _ => unreachable!("weights are bound by the specification"),
+        }
+        self.finish_delta(device, (&spec.channel_post_norm, &weights.channel_post_norm), spec);
+        if weights.wiring == Wiring::Parallel {
+            device.add(&mut self.x, &self.other_delta);
+        }
+        device.add(&mut self.x, &self.delta);
+    }
+
+    /// `normed = norm(x)`, or `x` where there is no norm.
+    fn norm_x(
+        &mut self,
+        device: &mut D,
+        spec: &Option<NormSpec>,
+        weights: &Option<NormWeights<D>>,
+    ) {
+        let width = self.n_embd;
+        match spec.as_ref().zip(weights.as_ref()) {
+            Some(learned) => norm(device, learned, width, &self.x, &mut self.normed),
+            None => {
+                let whole = Columns { width, start: 0 };
+                device.copy_columns((&self.x, whole), (&mut self.normed, whole), width);
+            }
+        }
+    }
+
+    /// Norm and scale of what is to be added to the residual.
+    fn finish_delta(
+        &mut self,
+        device: &mut D,
+        (post_norm, weights): (&Option<NormSpec>, &Option<NormWeights<D>>),
+        spec: &BlockSpec,
+    ) {
+        if let Some(learned) = post_norm.as_ref().zip(weights.as_ref()) {
+            norm(device, learned, self.n_embd, &self.delta, &mut self.part);
+            std::mem::swap(&mut self.delta, &mut self.part);
+        }
+        scale(device, &mut self.delta, spec.residual_scale);
+    }
+}
+
+/// `out = norm(x)`, over vectors of `width`.
+pub(super) fn norm<D: Device>(
+    device: &mut D,
+    (spec, weights): (&NormSpec, &NormWeights<D>),
+    width: usize,
+    x: &D::Buffer,
+    out: &mut D::Buffer,
+) {
+    let NormSpec { kind, eps, .. } = *spec;
+    let (weight, bias) = (weights.weight.as_ref(), weights.bias.as_ref());
+    device.norm(Norm { kind, eps, width, weight, bias }, x, out);
+}
+
+/// `x *= factor`, where that changes anything.
+fn scale<D: Device>(device: &mut D, x: &mut D::Buffer, factor: f32) {
+    if factor != 1.0 {
+        device.scale(x, factor);
+    }
+}

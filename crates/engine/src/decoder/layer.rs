@@ -1,0 +1,133 @@
+//! What a block keeps between batches: its cache, and what its attention is made of.
+
+use camelid_kernels::{Attention, KvType, Rope, RopeParams, Yarn};
+
+use crate::{
+    device::{CacheShape, Device},
+    error::Result,
+    spec::{AttentionSpec, LatentAttentionSpec, ModelSpec, RopeFactors, RopeSpec, TokenMixer},
+    weights::{FactorSets, MixerWeights, Weights},
+};
+
+/// What a block keeps between batches.
+pub(super) struct Layer<D: Device> {
+    pub(super) cache: D::Cache,
+    pub(super) rope: Option<Rope>,
+    pub(super) attention: Attention,
+}
+
+/// Makes room for every block's cache; no sequence is longer than `n_ctx`.
+pub(super) fn make_layers<D: Device>(
+    (spec, weights): (&ModelSpec, &Weights<D>),
+    device: &D,
+    (n_pages, ty): (usize, KvType),
+    n_ctx: usize,
+) -> Result<Vec<Layer<D>>> {
+    let layer = |(mixer, weights_of_mixer): (&TokenMixer, &MixerWeights<D>)| {
+        let (rope, attention) = match mixer {
+            TokenMixer::Attention(spec) => {
+                let sinks = match weights_of_mixer {
+                    MixerWeights::Attention(weights) => weights.sinks.clone(),
+                    MixerWeights::Latent(_) => None,
+                };
+                (spec.rope.as_ref(), plain(spec, sinks))
+            }
+            TokenMixer::Latent(spec) => (Some(&spec.rope), latent(spec)),
+        };
+        let rope = rope.map(|rope| make_rope(rope, &weights.rope_factors, n_ctx)).transpose()?;
+        let shape = CacheShape {
+            n_pages,
+            n_head_kv: attention.n_head_kv,
+            head_dim: attention.head_dim,
+            ty,
+        };
+        Ok(Layer { cache: device.cache(shape)?, rope, attention })
+    };
+    let mixers = spec.blocks.iter().map(|block| &block.mixer);
+    mixers.zip(weights.blocks.iter().map(|block| &block.mixer)).map(layer).collect()
+}
+
+fn plain(spec: &AttentionSpec, sinks: Option<Vec<f32>>) -> Attention {
+    let mut attention = Attention::new(spec.n_head, spec.n_head_kv, spec.head_dim);
+    attention.scale = spec.scale;
+    attention.window = spec.window;
+    attention.softcap = spec.softcap;
+    attention.sinks = sinks;
+    attention.alibi_slopes = spec.max_alibi_bias.map(|max| alibi_slopes(spec.n_head, max));
+    attention
+}
+
+/// All heads see the one latent, behind the lanes that turn.
+fn latent(spec: &LatentAttentionSpec) -> Attention {
+    let mut attention = Attention::new(spec.n_head, 1, spec.rope.n_rot + spec.kv_lora_rank);
+    attention.scale = spec.scale;
+    attention
+}
+
+fn make_rope(spec: &RopeSpec, sets: &FactorSets, n_ctx: usize) -> Result<Rope> {
+    let factors = match spec.factors {
+        RopeFactors::OneSet => &sets.one,
+        RopeFactors::LongAndShort { n_ctx_orig } if n_ctx > n_ctx_orig => &sets.long,
+        RopeFactors::LongAndShort { .. } => &sets.short,
+    };
+    let mut params = RopeParams {
+        pairing: spec.pairing,
+        n_rot: spec.n_rot,
+        freq_base: spec.freq_base,
+        freq_scale: spec.freq_scale,
+        factors: factors.as_deref(),
+        yarn: spec.yarn,
+    };
+    let divisors;
+    if let Some(yarn) = spec.yarn.filter(|_| !spec.yarn_rounds) {
+        divisors = unrounded_yarn(spec, &yarn, factors.as_deref());
+        params = RopeParams { freq_scale: 1.0, factors: Some(&divisors), yarn: None, ..params };
+    }
+    Ok(Rope::from_params(&params)?.with_attn_scale(spec.magnitude))
+}
+
+/// YaRN as divisors of the frequencies, `[n_rot / 2]`, with the pairs between which it mixes left
+/// as the fractions they are. The kernels' own rounds them outwards.
+fn unrounded_yarn(spec: &RopeSpec, yarn: &Yarn, factors: Option<&[f32]>) -> Vec<f32> {
+    let n_rot = spec.n_rot as f64;
+    // The pair that turns so many times within the original context.
+    let pair_of = |turns: f32| {
+        let positions_per_radian =
+            yarn.n_ctx_orig as f64 / (f64::from(turns) * std::f64::consts::TAU);
+        n_rot * positions_per_radian.ln() / (2.0 * f64::from(spec.freq_base).ln())
+    };
+    let low = pair_of(yarn.beta_fast).max(0.0);
+    let high = pair_of(yarn.beta_slow).min(n_rot - 1.0);
+    let scale = f64::from(spec.freq_scale);
+    let divisor = |i: usize| {
+        let ramp = (i as f64 - low) / (high - low).max(0.001);
+        let kept = f64::from(yarn.ext_factor) * (1.0 - ramp.clamp(0.0, 1.0));
+        let own = factors.map_or(1.0, |factors| f64::from(factors[i]));
+        (own / (scale * (1.0 - kept) + kept)) as f32
+    };
+    (0..spec.n_rot / 2).map(divisor).collect()
+}
+
+/// ALiBi's slopes, `[n_head]`: a geometric series whose last is `2^-max_bias`. Heads beyond a
+/// power of two take every other slope of the series twice as dense.
+///
+/// Source: Press et al., "Train Short, Test Long".
+fn alibi_slopes(n_head: usize, max_bias: f32) -> Vec<f32> {
+    let n = 1 << n_head.ilog2();
+    let series = |n: usize, i: usize| (-max_bias * i as f32 / n as f32).exp2();
+    (1..=n_head)
+        .map(|i| if i <= n { series(n, i) } else { series(2 * n, 2 * (i - n) - 1) })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slopes_are_those_of_the_paper() {
+        assert_eq!(alibi_slopes(8, 8.0)[..3], [0.5, 0.25, 0.125]);
+        assert_eq!(alibi_slopes(2, 8.0), [0.0625, 0.003_906_25]);
+        assert_eq!(alibi_slopes(3, 8.0), [0.0625, 0.003_906_25, 0.25]);
+    }
+}

@@ -1,0 +1,105 @@
+//! A batch, checked and taken apart into what the operations need.
+
+use std::{ops::Range, sync::Arc};
+
+use super::Decoder;
+use crate::{
+    batch::{Batch, SeqId},
+    device::{Device, View},
+    error::{Error, Result},
+    page_table::Placement,
+    runner::Runner,
+};
+
+/// A batch, taken apart into what the operations need.
+pub(super) struct Plan {
+    pub(super) ids: Vec<u32>,
+    pub(super) pos: Vec<u32>,
+    pub(super) slots: Vec<usize>,
+    pub(super) views: Vec<View>,
+    /// Indices of the tokens whose logits are wanted.
+    pub(super) outputs: Vec<usize>,
+}
+
+impl<D: Device> Decoder<D> {
+    /// Checks a batch and finds places for its keys and values. Changes nothing if it fails.
+    pub(super) fn plan(&mut self, batch: &Batch) -> Result<Plan> {
+        self.check_tokens(batch)?;
+        let placement = self.place(batch)?;
+        for layer in &mut self.layers {
+            for &copy in &placement.copies {
+                self.device.copy_page(&mut layer.cache, copy);
+            }
+        }
+        let tokens = batch.tokens();
+        Ok(Plan {
+            ids: tokens.iter().map(|t| t.token).collect(),
+            pos: tokens.iter().map(|t| t.pos).collect(),
+            slots: placement.slots,
+            views: self.views(batch),
+            outputs: (0..tokens.len()).filter(|&i| tokens[i].want_logits).collect(),
+        })
+    }
+
+    fn check_tokens(&self, batch: &Batch) -> Result<()> {
+        let n_vocab = self.spec.n_vocab;
+        let outside = batch.tokens().iter().find(|t| t.token as usize >= n_vocab);
+        outside.map_or(Ok(()), |t| Err(Error::TokenOutOfRange { id: t.token, n_vocab }))?;
+        for (seq, run) in runs(batch) {
+            for (len, token) in (self.pages.len(seq)..).zip(&batch.tokens()[run]) {
+                if token.pos != len {
+                    return Err(Error::Position { seq, len, pos: token.pos });
+                }
+                self.check_position(token.pos)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A model that has learned a vector for each position has no others.
+    fn check_position(&self, pos: u32) -> Result<()> {
+        let n = self.spec.n_ctx_train;
+        if self.weights.positions.is_none() || (pos as usize) < n {
+            return Ok(());
+        }
+        Err(Error::Unsupported {
+            what: "a position the model has not learned".to_owned(),
+            found: pos.to_string(),
+            supported: format!("0 to {}", n - 1),
+        })
+    }
+
+    /// Slots for a batch's tokens, in batch order.
+    fn place(&mut self, batch: &Batch) -> Result<Placement> {
+        self.check_room(batch)?;
+        let mut all = Placement::default();
+        for (seq, run) in runs(batch) {
+            let placement = self.pages.append(seq, run.len())?;
+            all.slots.extend(placement.slots);
+            all.copies.extend(placement.copies);
+        }
+        Ok(all)
+    }
+
+    fn views(&self, batch: &Batch) -> Vec<View> {
+        let mut views = Vec::with_capacity(batch.len());
+        for (seq, run) in runs(batch) {
+            let pages: Arc<[u32]> = self.pages.pages(seq).into();
+            views.extend(batch.tokens()[run].iter().map(|token| View {
+                pages: Arc::clone(&pages),
+                n_visible: token.pos as usize + 1,
+            }));
+        }
+        views
+    }
+}
+
+/// A batch's runs of tokens of one sequence, as ranges of indices.
+pub(super) fn runs(batch: &Batch) -> impl Iterator<Item = (SeqId, Range<usize>)> {
+    let mut start = 0;
+    batch.tokens().chunk_by(|a, b| a.seq == b.seq).map(move |run| {
+        let range = start..start + run.len();
+        start = range.end;
+        (run[0].seq, range)
+    })
+}
