@@ -42,8 +42,8 @@ const LIBRARIES: &[&str] =
 const HEAVY: &[&str] =
     &["async-std", "axum", "h2", "hyper", "reqwest", "smol", "tokio", "tower", "ureq"];
 
-/// Crates where `unsafe` has a place, in named modules.
-const WITH_UNSAFE: &[&str] = &["gguf", "kernels"];
+/// Crates where `unsafe` has a place, in named modules. The benches are nobody's dependency.
+const WITH_UNSAFE: &[&str] = &["benches", "gguf", "kernels"];
 
 fn workspace() -> Metadata {
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.toml");

@@ -122,7 +122,7 @@ async fn ranges_must_be_those_asked_for() {
     let (error, _) = pull_weights("206 without Content-Range", |_, _| Answer::new(206)).await;
     assert!(matches!(error, TransferError::Protocol { .. }), "{error}");
     let (error, _) = pull_weights("416", |_, _| Answer::new(416)).await;
-    assert!(matches!(error, TransferError::Protocol { .. }), "{error}");
+    assert!(matches!(error, TransferError::Status { status: 416, .. }), "{error}");
     let (error, _) = pull_weights("204", |_, _| Answer::new(204)).await;
     assert!(matches!(error, TransferError::Protocol { .. }), "{error}");
 }
