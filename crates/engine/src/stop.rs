@@ -1,5 +1,8 @@
 //! Ends a text at the first stop string, without showing any part of it.
 //!
+//! First is the one that is complete first; of several that end together, the longest. So the
+//! answer does not depend on how the text was cut into pieces.
+//!
 //! Text arrives in pieces that may cut a stop string anywhere, so the end of what has been seen is
 //! held back for as long as it could still become one.
 
@@ -30,13 +33,19 @@ impl StopMatcher {
     /// Takes the next piece.
     pub fn push(&mut self, piece: &str) -> Matched {
         self.held.push_str(piece);
-        if let Some(at) = self.stops.iter().filter_map(|s| self.held.find(s.as_str())).min() {
+        if let Some(at) = self.first_match() {
             self.held.truncate(at);
             return Matched::Stop(std::mem::take(&mut self.held));
         }
         let n_safe = self.held.len() - self.n_undecided();
         let rest = self.held.split_off(n_safe);
         Matched::Text(std::mem::replace(&mut self.held, rest))
+    }
+
+    /// Where the stop string begins that ends first.
+    fn first_match(&self) -> Option<usize> {
+        let ends = self.stops.iter().filter_map(|s| Some((self.held.find(s.as_str())?, s.len())));
+        ends.min_by_key(|&(at, n)| (at + n, at)).map(|(at, _)| at)
     }
 
     /// The text still held back, once no more will come.
@@ -85,8 +94,11 @@ mod tests {
     }
 
     #[test]
-    fn the_earliest_of_several_stop_strings_wins() {
+    fn of_several_stop_strings_the_one_complete_first_wins_and_then_the_longest() {
         assert_eq!(run(&["c", "bc"], &["abcd"]), ("a".into(), true));
+        for pieces in [&["xaba"][..], &["xa", "ba"], &["xab", "a"]] {
+            assert_eq!(run(&["aba", "b"], pieces), ("xa".into(), true), "{pieces:?}");
+        }
     }
 
     #[test]
@@ -113,7 +125,8 @@ mod tests {
             let mut cuts: Vec<usize> = cuts.iter().map(|c| *c.get(&bounds)).chain([0, text.len()]).collect();
             cuts.sort_unstable();
             let pieces: Vec<&str> = cuts.windows(2).map(|w| &text[w[0]..w[1]]).collect();
-            let whole = stops.iter().filter_map(|s| text.find(s)).min();
+            let ends = stops.iter().filter_map(|s| Some((text.find(s)? + s.len(), text.find(s)?)));
+            let whole = ends.min().map(|(_, at)| at);
             let want = (text[..whole.unwrap_or(text.len())].to_owned(), whole.is_some());
             prop_assert_eq!(run(&stops, &pieces), want);
         }
