@@ -9,7 +9,7 @@ use camelid_api_types::{
     duration,
     ollama::{KeepAlive, Think, ThinkLevel},
 };
-use clap::{Args, Parser, Subcommand, error::ErrorKind};
+use clap::{Args, Parser, Subcommand, error::ErrorKind, value_parser};
 
 /// Language models on this machine
 #[derive(Debug, Parser)]
@@ -39,16 +39,25 @@ pub(crate) enum Command {
     Bench(BenchArgs),
 }
 
+/// What a measurement may ask for of each kind of token; every sum of them fits a position.
+const MAX_TOKENS: i64 = 1 << 20;
+
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
     /// The model
     pub(crate) file: PathBuf,
     /// Tokens of the prompt
-    #[arg(short = 'p', long, default_value_t = 512, value_name = "N")]
-    pub(crate) n_prompt: usize,
+    #[arg(short = 'p', long, default_value_t = 512, value_name = "N", value_parser = value_parser!(u32).range(..=MAX_TOKENS))]
+    pub(crate) n_prompt: u32,
     /// Tokens to generate
-    #[arg(short, long, default_value_t = 128, value_name = "N")]
-    pub(crate) n_generate: usize,
+    #[arg(short, long, default_value_t = 128, value_name = "N", value_parser = value_parser!(u32).range(..=MAX_TOKENS))]
+    pub(crate) n_generate: u32,
+    /// Tokens that stand before the prompt and before what is generated
+    #[arg(short, long, default_value_t = 0, value_name = "N", value_parser = value_parser!(u32).range(..=MAX_TOKENS))]
+    pub(crate) depth: u32,
+    /// Sequences that generate at once, sharing what stands before
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = value_parser!(u32).range(1..=256))]
+    pub(crate) parallel: u32,
     /// Threads; one for each core by default
     #[arg(short, long, value_name = "N")]
     pub(crate) threads: Option<usize>,

@@ -1,12 +1,16 @@
 //! `camelid bench FILE.gguf`: how fast a model reads and writes on this machine.
 //!
-//! Reading runs a prompt of random tokens as one batch; writing runs one token at a time behind an
-//! empty context. Each is repeated, after one run that nobody counts, and shown with its spread.
+//! Reading runs a prompt of random tokens in the batches a server would make; writing runs one
+//! token of each sequence at a time. Both begin behind `--depth` cached tokens, which sequences
+//! share. Each is repeated, after one run that nobody times, and shown with its spread. Memory is
+//! sampled in the runs that are not timed.
+
+mod memory;
+mod report;
 
 use std::{
     io::Write,
     num::NonZeroUsize,
-    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -17,52 +21,19 @@ use camelid_engine::{
     gguf::GgufFile,
     kernels::{Cpu, Kernels, KvType, ThreadTeam},
 };
-use serde_json::json;
 
-use crate::{args::BenchArgs, human};
+use self::{
+    memory::PeakMemory,
+    report::{Report, Speeds},
+};
+use crate::args::BenchArgs;
 
-/// The sequence that is measured.
-const SEQ: SeqId = SeqId(0);
-
-/// Speeds of one kind of work, in tokens per second.
-#[derive(Debug, Clone, PartialEq)]
-struct Speeds {
-    n_tokens: usize,
-    runs: Vec<f64>,
-}
-
-impl Speeds {
-    fn median(&self) -> f64 {
-        let mut sorted = self.runs.clone();
-        sorted.sort_by(f64::total_cmp);
-        let middle = sorted.len() / 2;
-        match sorted.len() {
-            0 => 0.0,
-            n if n.is_multiple_of(2) => (sorted[middle - 1] + sorted[middle]) / 2.0,
-            _ => sorted[middle],
-        }
-    }
-
-    /// Half the distance between the slowest and the fastest run.
-    fn spread(&self) -> f64 {
-        let (min, max) = self
-            .runs
-            .iter()
-            .fold((f64::INFINITY, 0.0f64), |(min, max), &x| (min.min(x), max.max(x)));
-        if self.runs.is_empty() { 0.0 } else { (max - min) / 2.0 }
-    }
-}
-
-/// Everything that was measured.
-struct Report {
-    load: Duration,
-    prompt: Speeds,
-    generation: Speeds,
-    n_threads: usize,
-    kernels: &'static str,
-    file_bytes: u64,
-    peak_bytes: Option<u64>,
-}
+/// The sequence that reads; the others continue copies of its beginning.
+const FIRST: SeqId = SeqId(0);
+/// The longest piece of a prompt that runs at once, as in a server.
+const N_BATCH: usize = 512;
+/// More than what two pages of the cache hold: one sequence's first and last, half empty.
+const PAGE_SLACK: u32 = 64;
 
 /// Measures a file and prints what it found.
 pub(crate) fn bench(args: &BenchArgs) -> Result<()> {
@@ -73,66 +44,121 @@ pub(crate) fn bench(args: &BenchArgs) -> Result<()> {
 }
 
 fn measure(args: &BenchArgs) -> Result<Report> {
-    let (mut decoder, load, n_threads, file_bytes) = load(&args.file, args)?;
-    let prompt = timed(args.repetitions, args.n_prompt, |n| {
-        decoder.truncate(SEQ, 0);
-        let tokens = random_tokens(n, decoder.n_vocab());
-        decoder.forward(&Batch::prompt(SEQ, 0, &tokens)).map(drop)
-    })?;
-    let generation = timed(args.repetitions, args.n_generate, |n| {
-        decoder.truncate(SEQ, 0);
-        let tokens = random_tokens(n, decoder.n_vocab());
-        (0..).zip(tokens).try_for_each(|(pos, token)| {
-            decoder.forward(&Batch::prompt(SEQ, pos, &[token])).map(drop)
-        })
-    })?;
-    Ok(Report {
-        load,
-        prompt,
-        generation,
-        n_threads,
-        kernels: Kernels::detect().name(),
-        file_bytes,
-        peak_bytes: peak_private_bytes(),
-    })
-}
-
-type Loaded = (Decoder<CpuDevice>, Duration, usize, u64);
-
-fn load(path: &Path, args: &BenchArgs) -> Result<Loaded> {
+    let mut memory = PeakMemory::default();
     let started = Instant::now();
-    let file = Arc::new(GgufFile::open(path)?);
+    let file = Arc::new(GgufFile::open(&args.file)?);
     let team = match args.threads.and_then(NonZeroUsize::new) {
         Some(n) => ThreadTeam::new(n.get()),
         None => ThreadTeam::with_available(),
     };
     let n_threads = team.n_threads();
-    let device = CpuDevice::new(Cpu::new(Kernels::detect(), team));
-    let n_tokens = args.n_prompt.max(args.n_generate).max(1);
-    let decoder = Decoder::new(&file, device, CacheOptions { n_tokens, ty: KvType::F16 })?;
-    Ok((decoder, started.elapsed(), n_threads, file.n_bytes()))
+    let decoder = memory.watch(|| load(&file, team, args))?;
+    let load = started.elapsed();
+    let mut bench = Bench { decoder, memory, n_runs: args.repetitions, n_depth: args.depth };
+    bench.fill_context()?;
+    let prompt = bench.time(args.n_prompt, |bench| bench.read(args.n_prompt))?;
+    let n_written = args.n_generate * args.parallel;
+    let generation = bench.time(n_written, |bench| bench.write(args.n_generate, args.parallel))?;
+    Ok(Report {
+        load,
+        prompt,
+        generation,
+        n_depth: args.depth,
+        n_parallel: args.parallel,
+        n_threads,
+        kernels: Kernels::detect().name(),
+        file_bytes: file.n_bytes(),
+        peak_bytes: bench.memory.bytes(),
+    })
 }
 
-/// Runs `act` once to warm up and then `n_runs` times; nothing where there are no tokens.
-fn timed(
+/// A decoder with room for what will be measured.
+fn load(
+    file: &Arc<GgufFile>,
+    team: ThreadTeam,
+    args: &BenchArgs,
+) -> camelid_engine::Result<Decoder<CpuDevice>> {
+    let device = CpuDevice::new(Cpu::new(Kernels::detect(), team));
+    let n_written = args.parallel * (args.n_generate + PAGE_SLACK);
+    let n_tokens = (args.depth + args.n_prompt.max(n_written)) as usize;
+    let n_ctx = (args.depth + args.n_prompt.max(args.n_generate).max(1)) as usize;
+    Decoder::with_context(file, device, CacheOptions { n_tokens, ty: KvType::F16 }, n_ctx)
+}
+
+/// A model at work, measured.
+struct Bench {
+    decoder: Decoder<CpuDevice>,
+    memory: PeakMemory,
     n_runs: usize,
-    n_tokens: usize,
-    mut act: impl FnMut(usize) -> camelid_engine::Result<()>,
-) -> Result<Speeds> {
-    let mut runs = Vec::with_capacity(n_runs);
-    if n_tokens > 0 {
-        act(n_tokens)?;
-        for _ in 0..n_runs {
-            let started = Instant::now();
-            act(n_tokens)?;
-            runs.push(n_tokens as f64 / started.elapsed().as_secs_f64());
-        }
+    /// Tokens that are cached before anything is measured.
+    n_depth: u32,
+}
+
+impl Bench {
+    fn fill_context(&mut self) -> Result<()> {
+        read_tokens(&mut self.decoder, 0, self.n_depth)
     }
-    Ok(Speeds { n_tokens, runs })
+
+    /// Reads a prompt behind the context.
+    fn read(&mut self, n_tokens: u32) -> Result<()> {
+        self.decoder.truncate(FIRST, self.n_depth);
+        read_tokens(&mut self.decoder, self.n_depth, n_tokens)
+    }
+
+    /// Writes `n_tokens` in each of `n_seq` sequences, a token of each at a time.
+    fn write(&mut self, n_tokens: u32, n_seq: u32) -> Result<()> {
+        let depth = self.n_depth;
+        self.decoder.truncate(FIRST, depth);
+        for seq in 1..n_seq {
+            self.decoder.copy(FIRST, SeqId(seq), depth);
+        }
+        let mut batch = Batch::new();
+        for (pos, token) in (depth..).zip(random_tokens(n_tokens, self.decoder.n_vocab())) {
+            batch.clear();
+            (0..n_seq).for_each(|seq| batch.push(SeqId(seq), pos, token, true));
+            self.decoder.forward(&batch)?;
+        }
+        (1..n_seq).for_each(|seq| self.decoder.truncate(SeqId(seq), 0));
+        Ok(())
+    }
+
+    /// Runs `act` once to warm up, watching memory, and then times it; nothing where there are no
+    /// tokens.
+    fn time(
+        &mut self,
+        n_tokens: u32,
+        mut act: impl FnMut(&mut Self) -> Result<()>,
+    ) -> Result<Speeds> {
+        let mut runs = Vec::with_capacity(self.n_runs);
+        if n_tokens > 0 {
+            let mut memory = std::mem::take(&mut self.memory);
+            memory.watch(|| act(self))?;
+            self.memory = memory;
+            for _ in 0..self.n_runs {
+                let started = Instant::now();
+                act(self)?;
+                runs.push(per_second(n_tokens, started.elapsed()));
+            }
+        }
+        Ok(Speeds { n_tokens, runs })
+    }
+}
+
+fn per_second(n_tokens: u32, time: Duration) -> f64 {
+    f64::from(n_tokens) / time.as_secs_f64()
+}
+
+/// Runs `n_tokens` of the first sequence from position `pos` on.
+fn read_tokens(decoder: &mut Decoder<CpuDevice>, pos: u32, n_tokens: u32) -> Result<()> {
+    let tokens = random_tokens(n_tokens, decoder.n_vocab());
+    for (pos, tokens) in (pos..).step_by(N_BATCH).zip(tokens.chunks(N_BATCH)) {
+        decoder.forward(&Batch::prompt(FIRST, pos, tokens))?;
+    }
+    Ok(())
 }
 
 /// Tokens without a pattern, the same in every run.
-fn random_tokens(n: usize, n_vocab: usize) -> Vec<TokenId> {
+fn random_tokens(n: u32, n_vocab: usize) -> Vec<TokenId> {
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
     let next = |_| {
         state ^= state << 13;
@@ -143,66 +169,9 @@ fn random_tokens(n: usize, n_vocab: usize) -> Vec<TokenId> {
     (0..n).map(next).collect()
 }
 
-/// The most memory of its own that this process has had, where the system tells: pages of the file
-/// do not count.
-fn peak_private_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let kib = |key: &str| -> Option<u64> {
-        let line = status.lines().find(|line| line.starts_with(key))?;
-        line.split_whitespace().nth(1)?.parse().ok()
-    };
-    // The system keeps no peak of private memory alone; the present amount is the nearest.
-    Some(kib("RssAnon:")? * 1024)
-}
-
-impl Report {
-    fn text(&self) -> String {
-        let line = |label: &str, speeds: &Speeds| {
-            let (n, median, spread) = (speeds.n_tokens, speeds.median(), speeds.spread());
-            format!("{label:<12}{n:>6} tokens  {median:>9.2} tokens/s  ± {spread:.2}\n")
-        };
-        let mut text = format!(
-            "{} threads, {} kernels, file {}, loaded in {}\n",
-            self.n_threads,
-            self.kernels,
-            human::bytes(self.file_bytes),
-            human::duration(self.load),
-        );
-        text += &line("prompt", &self.prompt);
-        text += &line("generation", &self.generation);
-        if let Some(n) = self.peak_bytes {
-            text += &format!("memory beyond the file: {}\n", human::bytes(n));
-        }
-        text
-    }
-
-    fn json(&self) -> String {
-        let speeds = |s: &Speeds| json!({"n_tokens": s.n_tokens, "tokens_per_second": s.median(), "runs": s.runs});
-        let report = json!({
-            "n_threads": self.n_threads,
-            "kernels": self.kernels,
-            "file_bytes": self.file_bytes,
-            "load_seconds": self.load.as_secs_f64(),
-            "prompt": speeds(&self.prompt),
-            "generation": speeds(&self.generation),
-            "private_bytes": self.peak_bytes,
-        });
-        format!("{report}\n")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_median_is_in_the_middle_and_the_spread_around_it() {
-        let speeds = |runs: &[f64]| Speeds { n_tokens: 1, runs: runs.to_vec() };
-        assert_eq!(speeds(&[3.0, 1.0, 2.0]).median(), 2.0);
-        assert_eq!(speeds(&[4.0, 1.0]).median(), 2.5);
-        assert_eq!(speeds(&[4.0, 1.0]).spread(), 1.5);
-        assert_eq!((speeds(&[]).median(), speeds(&[]).spread()), (0.0, 0.0));
-    }
 
     #[test]
     fn random_tokens_are_of_the_vocabulary_and_the_same_each_time() {

@@ -106,6 +106,21 @@ fn bench_measures_a_file() {
     }
     let text = stdout(&run(&["bench", path, "-p", "16", "-n", "4"]));
     assert!(text.contains("prompt          16 tokens") && text.contains("tokens/s"), "{text}");
+    assert!(text.contains("loaded in") && text.contains("peak memory"), "{text}");
+}
+
+#[test]
+fn bench_measures_many_sequences_behind_a_context() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/tiny/tiny-q8_0.gguf");
+    // The context ends within a page of the cache, and is longer than a batch.
+    let args = ["bench", path, "-p", "8", "-n", "3", "-r", "1", "-d", "523", "--parallel", "5"];
+    let text = stdout(&run(&args));
+    assert!(text.contains("behind 523 tokens"), "{text}");
+    assert!(text.contains("generation x5    15 tokens"), "{text}");
+    let report = stdout(&run(&[&args[..], &["--json"]].concat()));
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    assert_eq!((&report["n_depth"], &report["n_parallel"]), (&523.into(), &5.into()));
+    assert!(report["generation"]["spread"].is_number());
 }
 
 #[test]
