@@ -31,7 +31,7 @@ mod timestamp;
 
 pub use error::{ApiError, ErrorKind};
 pub use host_address::{HostAddress, PortWarning, Scheme};
-pub use service::{ResponseStream, Service};
+pub use service::{BlobOutcome, ByteStream, ResponseStream, Service};
 pub use timestamp::{InvalidTimestamp, Timestamp};
 
 #[cfg(doctest)]

@@ -2,15 +2,13 @@
 
 use std::time::Duration;
 
-use async_trait::async_trait;
 use bytes::Bytes;
-use camelid_api_types::ollama::{
-    ChatRequest, ChatResponse, Chunk, GenerateRequest, GenerateResponse, ListResponse,
-    VersionResponse,
-};
-use camelid_api_types::{ApiError, ResponseStream, Service, json};
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Incoming;
+use camelid_api_types::ollama::Chunk;
+use camelid_api_types::{ApiError, ByteStream, ResponseStream, json};
+use futures_util::TryStreamExt;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full, Limited, StreamBody};
+use hyper::body::{Frame, Incoming};
 use hyper::http::uri::{InvalidUri, Scheme};
 use hyper::{Method, Request, Response, Uri, header};
 use hyper_util::client::legacy::Client as HttpClient;
@@ -57,10 +55,13 @@ pub enum InvalidBaseUrl {
     },
 }
 
+/// What a request carries: bytes that are there, or that come as they are sent.
+type RequestBody = UnsyncBoxBody<Bytes, ApiError>;
+
 /// A server elsewhere, as a [`Service`]. Cheap to clone; clones share connections.
 #[derive(Debug, Clone)]
 pub struct Client {
-    http: HttpClient<HttpConnector, Full<Bytes>>,
+    http: HttpClient<HttpConnector, RequestBody>,
     /// Without a slash at its end.
     base_url: String,
 }
@@ -101,15 +102,15 @@ impl Client {
     /// [`Unreachable`](camelid_api_types::ErrorKind::Unreachable) when nobody listens, so that one
     /// may be started; any other kind means that someone is there, or that the network failed.
     pub async fn ping(&self) -> Result<(), ApiError> {
-        self.send(Method::HEAD, "/", Bytes::new()).await.map(drop)
+        self.send(Method::HEAD, "/", whole(Bytes::new())).await.map(drop)
     }
 
     /// Sends a request; an answer with an error's status is an error.
-    async fn send(
+    pub(crate) async fn send(
         &self,
         method: Method,
         path: &str,
-        body: Bytes,
+        body: RequestBody,
     ) -> Result<Response<Incoming>, ApiError> {
         let request = Request::builder()
             .method(method)
@@ -117,7 +118,7 @@ impl Client {
             .header(header::USER_AGENT, USER_AGENT)
             .header(header::ACCEPT, "application/x-ndjson, application/json")
             .header(header::CONTENT_TYPE, "application/json")
-            .body(Full::new(body))
+            .body(body)
             .map_err(|error| ApiError::internal(format!("request cannot be made: {error}")))?;
         let response = self.http.request(request).await;
         let response = response.map_err(|e| failure::from_connection(&self.base_url, &e))?;
@@ -129,14 +130,33 @@ impl Client {
         Err(failure::from_status(status, &body))
     }
 
-    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ApiError> {
-        let response = self.send(Method::GET, path, Bytes::new()).await?;
-        let body = collect(response, MAX_OBJECT_BYTES).await?;
-        json::decode(&body)
-            .map_err(|error| failure::broken(format!("answer to {path} cannot be read: {error}")))
+    /// Asks for an object with a GET.
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ApiError> {
+        let response = self.send(Method::GET, path, whole(Bytes::new())).await?;
+        object(response, path).await
     }
 
-    async fn stream<T>(
+    /// Asks for an object with a POST.
+    pub(crate) async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        request: &impl Serialize,
+    ) -> Result<T, ApiError> {
+        object(self.send_json(Method::POST, path, request).await?, path).await
+    }
+
+    /// Sends a request as JSON.
+    pub(crate) async fn send_json(
+        &self,
+        method: Method,
+        path: &str,
+        request: &impl Serialize,
+    ) -> Result<Response<Incoming>, ApiError> {
+        self.send(method, path, whole(json::encode(request)?.into())).await
+    }
+
+    /// Asks for a stream with a POST.
+    pub(crate) async fn stream<T>(
         &self,
         path: &str,
         request: &impl Serialize,
@@ -144,10 +164,28 @@ impl Client {
     where
         T: Chunk + DeserializeOwned + 'static,
     {
-        let body = json::encode(request)?;
-        let response = self.send(Method::POST, path, body.into()).await?;
+        let response = self.send_json(Method::POST, path, request).await?;
         Ok(Box::pin(Parts::new(response.into_body())))
     }
+}
+
+/// Bytes that are there.
+pub(crate) fn whole(bytes: Bytes) -> RequestBody {
+    Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
+}
+
+/// Bytes that are sent as they come.
+pub(crate) fn as_they_come(bytes: ByteStream) -> RequestBody {
+    StreamBody::new(bytes.map_ok(Frame::data)).boxed_unsync()
+}
+
+async fn object<T: DeserializeOwned>(
+    response: Response<Incoming>,
+    path: &str,
+) -> Result<T, ApiError> {
+    let body = collect(response, MAX_OBJECT_BYTES).await?;
+    json::decode(&body)
+        .map_err(|error| failure::broken(format!("answer to {path} cannot be read: {error}")))
 }
 
 /// The whole body of an answer, up to a limit.
@@ -155,30 +193,6 @@ async fn collect(response: Response<Incoming>, max_bytes: usize) -> Result<Bytes
     let body = Limited::new(response.into_body(), max_bytes).collect().await;
     body.map(http_body_util::Collected::to_bytes)
         .map_err(|error| failure::broken(format!("the answer broke off: {error}")))
-}
-
-#[async_trait]
-impl Service for Client {
-    async fn generate(
-        &self,
-        request: GenerateRequest,
-    ) -> Result<ResponseStream<GenerateResponse>, ApiError> {
-        let request = GenerateRequest { stream: Some(true), ..request };
-        self.stream("/api/generate", &request).await
-    }
-
-    async fn chat(&self, request: ChatRequest) -> Result<ResponseStream<ChatResponse>, ApiError> {
-        let request = ChatRequest { stream: Some(true), ..request };
-        self.stream("/api/chat", &request).await
-    }
-
-    async fn list(&self) -> Result<ListResponse, ApiError> {
-        self.get("/api/tags").await
-    }
-
-    async fn version(&self) -> Result<VersionResponse, ApiError> {
-        self.get("/api/version").await
-    }
 }
 
 #[cfg(test)]

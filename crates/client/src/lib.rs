@@ -13,6 +13,7 @@ mod client;
 mod failure;
 mod lines;
 mod parts;
+mod service;
 
 pub use client::{Client, InvalidBaseUrl};
 

@@ -11,16 +11,16 @@ use std::panic::AssertUnwindSafe;
 
 use axum::body::Body;
 use axum::http::{HeaderValue, header};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use camelid_api_types::ollama::{Chunk, ErrorBody};
+use camelid_api_types::ollama::{Chunk, ErrorBody, ProgressResponse};
 use camelid_api_types::{ApiError, ResponseStream, json};
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 
 use crate::failure::{Failure, json_response};
 
-/// The answer that a stream of parts makes.
+/// The answer that a stream of an answer's parts makes.
 pub(crate) async fn answer<T>(
     mut parts: ResponseStream<T>,
     is_streamed: bool,
@@ -34,13 +34,42 @@ where
     if is_streamed && !first.stands_alone() {
         return Ok(lines(stream::iter([Ok(first)]).chain(parts)));
     }
-    let whole = parts
-        .try_fold(first, |mut whole, part| {
-            whole.absorb(part);
-            ready(Ok(whole))
-        })
-        .await?;
-    json_response(&whole)
+    json_response(&whole(first, parts).await?)
+}
+
+/// The answer that a stream of steps of progress makes. An object has another content type there.
+pub(crate) async fn progress(
+    mut steps: ResponseStream<ProgressResponse>,
+    is_streamed: bool,
+) -> Result<Response, Failure> {
+    let first = match steps.try_next().await {
+        Ok(Some(first)) => first,
+        Ok(None) => return Err(ApiError::internal("the work ended before its first step").into()),
+        Err(error) => return Ok(plain_json(Failure(error).into_response())),
+    };
+    if is_streamed {
+        return Ok(lines(stream::iter([Ok(first)]).chain(steps)));
+    }
+    Ok(plain_json(match whole(first, steps).await {
+        Ok(last) => json_response(&last)?,
+        Err(error) => Failure(error).into_response(),
+    }))
+}
+
+/// All parts as one.
+async fn whole<T: Chunk>(first: T, parts: ResponseStream<T>) -> Result<T, ApiError> {
+    let absorb = |mut whole: T, part| {
+        whole.absorb(part);
+        ready(Ok(whole))
+    };
+    parts.try_fold(first, absorb).await
+}
+
+/// The same answer with a content type that names no character set.
+fn plain_json(mut response: Response) -> Response {
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    response
 }
 
 /// A line per part, each sent as soon as it is there.

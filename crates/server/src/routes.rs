@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, delete, get, head, post};
 use camelid_api_types::Service;
 
 use crate::Config;
 use crate::fallback::{KnownPaths, unknown_path, wrong_method};
-use crate::{cors, handlers, host_filter, panics};
+use crate::handlers::{blobs, cloud, general, inference, models, transfer};
+use crate::{cors, host_filter, panics};
 
 /// What handlers share.
 #[derive(Clone)]
@@ -29,12 +30,29 @@ pub(crate) struct App {
 /// ```
 pub fn router(service: Arc<dyn Service>, config: Config) -> Router {
     // `get` answers HEAD too.
-    let routes: [(&'static str, MethodRouter<App>); 5] = [
-        ("/", get(handlers::root)),
-        ("/api/version", get(handlers::version)),
-        ("/api/tags", get(handlers::tags)),
-        ("/api/generate", post(handlers::generate)),
-        ("/api/chat", post(handlers::chat)),
+    let routes: [(&'static str, MethodRouter<App>); 22] = [
+        ("/", get(general::root)),
+        ("/api/version", get(general::version)),
+        ("/api/generate", post(inference::generate)),
+        ("/api/chat", post(inference::chat)),
+        ("/api/embed", post(inference::embed)),
+        ("/api/embeddings", post(inference::embeddings)),
+        ("/api/tags", get(models::tags)),
+        ("/api/ps", get(models::ps)),
+        ("/api/show", post(models::show)),
+        ("/api/copy", post(models::copy)),
+        ("/api/delete", delete(models::delete)),
+        ("/api/create", post(transfer::create)),
+        ("/api/pull", post(transfer::pull)),
+        ("/api/push", post(transfer::push)),
+        ("/api/blobs/{digest}", head(blobs::find).post(blobs::put)),
+        ("/api/status", get(cloud::status)),
+        ("/api/me", post(cloud::me)),
+        ("/api/signout", post(cloud::sign_out)),
+        ("/api/user/keys/{key}", delete(cloud::sign_out)),
+        ("/api/experimental/web_search", post(cloud::web_search)),
+        ("/api/experimental/web_fetch", post(cloud::web_fetch)),
+        ("/api/experimental/model-recommendations", get(cloud::recommendations)),
     ];
     let known: KnownPaths = routes.iter().map(|(path, _)| *path).collect();
     let app = App { service, max_body_bytes: config.max_body_bytes };

@@ -7,6 +7,8 @@
 
 mod chat;
 mod chunk;
+mod create;
+mod embed;
 mod error_body;
 mod format;
 mod generate;
@@ -14,17 +16,23 @@ mod image_data;
 mod keep_alive;
 mod list;
 mod logprob;
+mod manage;
 mod message;
 mod metrics;
 mod options;
 mod presence;
+mod progress;
+mod ps;
 mod reply;
+mod show;
 mod think;
 mod tool;
 mod version;
 
 pub use chat::{ChatRequest, ChatResponse};
 pub use chunk::Chunk;
+pub use create::{CreateForm, CreateRequest};
+pub use embed::{EmbedInput, EmbedRequest, EmbedResponse, EmbeddingsRequest, EmbeddingsResponse};
 pub use error_body::ErrorBody;
 pub use format::Format;
 pub use generate::{GenerateRequest, GenerateResponse};
@@ -32,10 +40,19 @@ pub use image_data::ImageData;
 pub use keep_alive::KeepAlive;
 pub use list::{Capability, ListResponse, ModelDetails, ModelSummary};
 pub use logprob::{Logprob, MAX_TOP_LOGPROBS, TokenLogprob};
+pub use manage::{CopyRequest, DeleteRequest};
 pub use message::{Message, ToolCall, ToolCallFunction};
 pub use metrics::Metrics;
 pub use options::{OptionError, Options};
+pub use progress::{ProgressResponse, PullRequest, PushRequest};
+pub use ps::{PsResponse, RunningModel};
 pub use reply::{DebugInfo, DoneReason};
+pub use show::{ShowRequest, ShowResponse, TensorSummary};
 pub use think::{Think, ThinkLevel};
 pub use tool::{PropertyType, Tool, ToolFunction, ToolParameters, ToolProperty};
 pub use version::VersionResponse;
+
+/// The first text unless it is empty.
+fn either<'a>(first: &'a str, second: &'a str) -> &'a str {
+    if first.is_empty() { second } else { first }
+}
