@@ -25,7 +25,7 @@ pub struct BatchToken {
     pub pos: u32,
     /// The token.
     pub token: TokenId,
-    /// Whether the logits of its successor are wanted.
+    /// Whether what the model makes of it is wanted: the logits of its successor, or its vector.
     pub want_logits: bool,
 }
 
@@ -74,6 +74,11 @@ impl Batch {
             token.want_logits = true;
         }
         self
+    }
+
+    /// Keeps the first `len` tokens.
+    pub fn truncate(&mut self, len: usize) {
+        self.tokens.truncate(len);
     }
 
     /// Removes all tokens and keeps the memory.

@@ -27,7 +27,7 @@ use crate::{
     device::Device,
     error::{Error, Result},
     page_table::{PAGE_LEN, PageTable},
-    runner::{Logits, Runner},
+    runner::{Logits, Rows, Runner},
     spec::ModelSpec,
     weights::Weights,
 };
@@ -121,9 +121,21 @@ impl<D: Device> Runner for Decoder<D> {
         }
         let plan = self.plan(batch)?;
         self.run(&plan);
+        self.project();
         let Self { device, scratch, spec, .. } = self;
         let data = device.read(&scratch.logits, &mut scratch.host);
         Ok(Logits::new(data, spec.n_vocab))
+    }
+
+    fn embed(&mut self, batch: &Batch) -> Result<Rows<'_>> {
+        if batch.is_empty() {
+            return Ok(Rows::new(&[], self.spec.n_embd));
+        }
+        let plan = self.plan(batch)?;
+        self.run(&plan);
+        let Self { device, scratch, spec, .. } = self;
+        let data = device.read(&scratch.normed, &mut scratch.host);
+        Ok(Rows::new(data, spec.n_embd))
     }
 
     fn check_room(&self, batch: &Batch) -> Result<()> {

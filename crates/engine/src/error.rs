@@ -62,6 +62,16 @@ pub enum Error {
         /// The request's context length.
         n_ctx: usize,
     },
+    /// An input to be embedded does not fit and is not to be cut.
+    #[error("input {index} has {n_tokens} tokens, at most {n_ctx} fit in the context")]
+    InputTooLong {
+        /// Which of the request's inputs, from 0.
+        index: usize,
+        /// Its tokens.
+        n_tokens: usize,
+        /// The longest input that would have been taken.
+        n_ctx: usize,
+    },
     /// The grammar that the answer must follow is wrong or cannot be followed.
     #[error(transparent)]
     Grammar(#[from] crate::grammar::GrammarError),

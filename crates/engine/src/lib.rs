@@ -29,6 +29,7 @@ mod batch;
 mod cpu;
 mod decoder;
 pub mod device;
+mod embedding;
 mod error;
 mod generation;
 mod grammar;
@@ -52,16 +53,17 @@ pub use camelid_gguf as gguf;
 pub use camelid_kernels as kernels;
 pub use cpu::CpuDevice;
 pub use decoder::{CacheOptions, Decoder};
+pub use embedding::{EmbedOptions, Embedding, PendingEmbeddings};
 pub use error::{Error, Result};
 pub use generation::{End, EndReason, GenerateOptions, Generation, LongPrompt, Piece, Stats};
 pub use grammar::{Grammar, GrammarError};
 pub use logprobs::{Logprob, TokenLogprob};
 pub use model::{Model, ModelOptions, Prompt};
-pub use runner::{Logits, Runner};
+pub use runner::{Logits, Rows, Runner};
 pub use sampler::{DryOptions, MirostatOptions, MirostatVersion, Sampler, SamplerOptions};
 pub use spec::{
     Activation, AttentionSpec, BlockSpec, ChannelMixer, EmbeddingSpec, ExpertsSpec, GroupLimit,
-    HiddenLayer, LatentAttentionSpec, MlpSpec, ModelSpec, NormKind, NormSpec, OutputSpec,
+    HiddenLayer, LatentAttentionSpec, MlpSpec, ModelSpec, NormKind, NormSpec, OutputSpec, Pooling,
     PositionScale, Presence, QkNormSpan, QkNormSpec, RopeFactors, RopeSpec, Routing,
     SharedExpertSpec, TokenMixer, Wiring,
 };

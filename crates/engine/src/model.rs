@@ -14,7 +14,7 @@ use crate::{
     generation::{GenerateOptions, Generation},
     grammar::GrammarCompiler,
     page_table::PAGE_LEN,
-    scheduler::{Limits, Request, Scheduler},
+    scheduler::{Limits, Request, Scheduler, Work},
     spec::ModelSpec,
     tokenizer::{Special, Tokenizer},
 };
@@ -69,7 +69,7 @@ struct Shared {
     n_ctx: usize,
     n_waiting: usize,
     grammars: GrammarCompiler,
-    requests: Sender<Request>,
+    requests: Sender<Work>,
 }
 
 impl std::fmt::Debug for Model {
@@ -145,11 +145,20 @@ impl Model {
         let constraint = options.grammar.as_ref().map(compile).transpose()?;
         let (sender, receiver) = async_channel::unbounded();
         let request = Request { prompt: prompt.clone(), options, constraint, sender };
-        shared.requests.try_send(request).map_err(|error| match error {
+        self.send(Work::Generate(request))?;
+        Ok(Generation::new(receiver, prompt, self.clone()))
+    }
+
+    /// Puts something into the queue of the engine thread.
+    ///
+    /// # Errors
+    /// When the queue is full or the engine has stopped.
+    pub(crate) fn send(&self, work: Work) -> Result<()> {
+        let shared = &*self.shared;
+        shared.requests.try_send(work).map_err(|error| match error {
             TrySendError::Full(_) => Error::QueueFull { n_waiting: shared.n_waiting },
             TrySendError::Closed(_) => Error::Stopped,
-        })?;
-        Ok(Generation::new(receiver, prompt, self.clone()))
+        })
     }
 
     /// The tokenizer.
@@ -213,17 +222,17 @@ fn make_cpu(options: &ModelOptions) -> Cpu {
 }
 
 /// The engine thread: sleeps while there is nothing to do, ends when nobody can ask any more.
-fn run(mut scheduler: Scheduler<Decoder<CpuDevice>>, requests: &Receiver<Request>) {
+fn run(mut scheduler: Scheduler<Decoder<CpuDevice>>, requests: &Receiver<Work>) {
     loop {
         if scheduler.is_idle() {
             match requests.recv_blocking() {
-                Ok(request) => scheduler.admit(request),
+                Ok(work) => scheduler.accept(work),
                 Err(_) => return,
             }
         }
         while scheduler.has_room() {
             match requests.try_recv() {
-                Ok(request) => scheduler.admit(request),
+                Ok(work) => scheduler.accept(work),
                 Err(_) => break,
             }
         }

@@ -22,6 +22,13 @@ pub trait Runner: Send {
     /// the cache is full; the cache is then as it was before.
     fn forward(&mut self, batch: &Batch) -> Result<Logits<'_>>;
 
+    /// Runs a batch as [`forward`](Self::forward) does, and answers vectors in place of logits: what
+    /// the model's last norm gives for each token whose output is wanted.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    fn embed(&mut self, batch: &Batch) -> Result<Rows<'_>>;
+
     /// Whether the cache has room for a batch's keys and values.
     ///
     /// # Errors
@@ -46,41 +53,44 @@ pub trait Runner: Send {
     fn shift(&mut self, seq: SeqId, range: Range<u32>) -> Result<()>;
 }
 
-/// What a forward pass answers: a row for each token whose logits were wanted, in batch order.
+/// Logits: rows of `n_vocab`.
+pub type Logits<'a> = Rows<'a>;
+
+/// What a forward pass answers: a row for each token whose output was wanted, in batch order.
 #[derive(Debug, Clone, Copy)]
-pub struct Logits<'a> {
+pub struct Rows<'a> {
     data: &'a [f32],
-    n_vocab: usize,
+    width: usize,
 }
 
-impl<'a> Logits<'a> {
-    /// Shapes: `data` is `[n_outputs, n_vocab]`.
+impl<'a> Rows<'a> {
+    /// Shapes: `data` is `[n_outputs, width]`.
     ///
     /// # Panics
     /// If `data` is not whole rows.
     #[must_use]
-    pub fn new(data: &'a [f32], n_vocab: usize) -> Self {
-        assert!(n_vocab > 0 && data.len().is_multiple_of(n_vocab), "logits are whole rows");
-        Self { data, n_vocab }
+    pub fn new(data: &'a [f32], width: usize) -> Self {
+        assert!(width > 0 && data.len().is_multiple_of(width), "outputs are whole rows");
+        Self { data, width }
     }
 
     /// Number of rows.
     #[must_use]
     pub fn n_outputs(&self) -> usize {
-        self.data.len() / self.n_vocab
+        self.data.len() / self.width
     }
 
-    /// The logits of output `i`: `[n_vocab]`.
+    /// Output `i`: `[width]`.
     ///
     /// # Panics
     /// If there is no such row.
     #[must_use]
     pub fn row(&self, i: usize) -> &'a [f32] {
-        &self.data[i * self.n_vocab..][..self.n_vocab]
+        &self.data[i * self.width..][..self.width]
     }
 
     /// The rows in batch order.
     pub fn rows(&self) -> impl Iterator<Item = &'a [f32]> {
-        self.data.chunks_exact(self.n_vocab)
+        self.data.chunks_exact(self.width)
     }
 }

@@ -5,6 +5,7 @@
 //! between steps. A request whose receiver is gone leaves at the next step. Sequences that have
 //! ended stay cached for requests that begin like them, as long as there is room.
 
+mod embedder;
 mod sequence;
 
 use std::sync::Arc;
@@ -20,6 +21,8 @@ use crate::{
     runner::Runner,
     tokenizer::Tokenizer,
 };
+pub(crate) use embedder::EmbedInput;
+use embedder::Embedder;
 use sequence::Sequence;
 
 /// What the scheduler may use.
@@ -35,6 +38,13 @@ pub(crate) struct Limits {
 
 /// What the engine is asked for.
 #[derive(Debug)]
+pub(crate) enum Work {
+    Generate(Request),
+    Embed(Vec<EmbedInput>),
+}
+
+/// A text to be continued.
+#[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) prompt: Vec<TokenId>,
     pub(crate) options: GenerateOptions,
@@ -48,6 +58,7 @@ pub(crate) struct Scheduler<R> {
     tokenizer: Tokenizer,
     limits: Limits,
     active: Vec<Sequence>,
+    embedder: Embedder,
     ended: PrefixCache,
     next_id: u32,
     batch: Batch,
@@ -56,7 +67,8 @@ pub(crate) struct Scheduler<R> {
 impl<R: Runner> Scheduler<R> {
     pub(crate) fn new(runner: R, tokenizer: Tokenizer, limits: Limits) -> Self {
         let (active, ended, batch) = (Vec::new(), PrefixCache::default(), Batch::new());
-        Self { runner, tokenizer, limits, active, ended, next_id: 0, batch }
+        let embedder = Embedder::default();
+        Self { runner, tokenizer, limits, active, embedder, ended, next_id: 0, batch }
     }
 
     /// Whether another request may be admitted.
@@ -66,7 +78,20 @@ impl<R: Runner> Scheduler<R> {
 
     /// Whether a step would do nothing.
     pub(crate) fn is_idle(&self) -> bool {
-        self.active.is_empty()
+        self.active.is_empty() && self.embedder.is_idle()
+    }
+
+    /// Takes something to work on.
+    pub(crate) fn accept(&mut self, work: Work) {
+        match work {
+            Work::Generate(request) => self.admit(request),
+            Work::Embed(inputs) => {
+                for input in inputs {
+                    self.embedder.admit(SeqId(self.next_id), input);
+                    self.next_id = self.next_id.wrapping_add(1);
+                }
+            }
+        }
     }
 
     /// Takes a request to work on, or answers it with the reason why not.
@@ -94,8 +119,28 @@ impl<R: Runner> Scheduler<R> {
         }
     }
 
-    /// Runs one batch, if there is anything to run.
+    /// Runs one batch of inputs to be embedded and one of sequences, if there are any.
     pub(crate) fn step(&mut self) {
+        self.embed();
+        self.generate();
+    }
+
+    fn embed(&mut self) {
+        let Self { runner, embedder, ended, limits, active, .. } = self;
+        let make_room = |runner: &mut R| {
+            let oldest = ended.evict();
+            oldest.into_iter().for_each(|oldest| runner.truncate(oldest, 0));
+            oldest.is_some()
+        };
+        if let Err(error) = embedder.step(runner, limits.n_batch, make_room)
+            && active.is_empty()
+        {
+            // Nothing will end that could make room.
+            embedder.fail_oldest(runner, error);
+        }
+    }
+
+    fn generate(&mut self) {
         self.release(|sequence| sequence.is_cancelled());
         self.fill_batch();
         if self.batch.is_empty() {

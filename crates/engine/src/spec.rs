@@ -10,6 +10,7 @@
 
 mod attention;
 mod channel;
+mod pooling;
 
 pub use attention::{
     AttentionSpec, LatentAttentionSpec, PositionScale, QkNormSpan, QkNormSpec, RopeFactors,
@@ -19,6 +20,7 @@ pub use channel::{
     Activation, ChannelMixer, ExpertsSpec, GroupLimit, HiddenLayer, MlpSpec, Routing,
     SharedExpertSpec,
 };
+pub use pooling::Pooling;
 
 /// A whole model.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,6 +42,8 @@ pub struct ModelSpec {
     pub output_norm: NormSpec,
     /// From the residual stream to logits.
     pub output: OutputSpec,
+    /// How the tokens' vectors become a text's, where the file says it.
+    pub pooling: Option<Pooling>,
 }
 
 impl ModelSpec {

@@ -10,8 +10,8 @@ use crate::{
     error::Result,
     spec::{
         AttentionSpec, BlockSpec, ChannelMixer, EmbeddingSpec, LatentAttentionSpec, MlpSpec,
-        ModelSpec, NormKind, NormSpec, OutputSpec, PositionScale, Presence, QkNormSpec, TokenMixer,
-        Wiring,
+        ModelSpec, NormKind, NormSpec, OutputSpec, Pooling, PositionScale, Presence, QkNormSpec,
+        TokenMixer, Wiring,
     },
 };
 
@@ -53,6 +53,7 @@ impl<'a> Reader<'a> {
             blocks: self.blocks()?,
             output_norm: self.norm(&["output_norm"]),
             output: self.output()?,
+            pooling: self.pooling()?,
         })
     }
 
@@ -73,6 +74,16 @@ impl<'a> Reader<'a> {
             scale: self.logit_scale()?,
             softcap: self.softcap("final_logit_softcapping", self.arch.softcaps.1)?,
         })
+    }
+
+    fn pooling(&self) -> Result<Option<Pooling>> {
+        let name = "pooling_type";
+        let Some(number) = self.keys.metadata.get_as::<u32>(&self.keys.key(name))? else {
+            return Ok(None);
+        };
+        let unknown =
+            || self.keys.refuse(name, number, "0 to 4: none, mean, cls, last, rank".into());
+        Pooling::from_number(number).ok_or_else(unknown).map(Some)
     }
 
     fn logit_scale(&self) -> Result<f32> {

@@ -58,14 +58,14 @@ impl<D: Device> Scratch<D> {
 }
 
 impl<D: Device> Decoder<D> {
-    /// Computes a batch's logits into `scratch.logits`.
+    /// Computes the vectors of a batch's wanted tokens into `scratch.normed`.
     pub(super) fn run(&mut self, plan: &Plan) {
         self.embed(plan);
         let Self { spec, device, weights, layers, scratch, .. } = self;
         for ((block, weights), layer) in spec.blocks.iter().zip(&weights.blocks).zip(layers) {
             scratch.block(device, block, (weights, layer), plan);
         }
-        self.project(plan);
+        self.take_outputs(plan);
     }
 
     fn embed(&mut self, plan: &Plan) {
@@ -78,11 +78,17 @@ impl<D: Device> Decoder<D> {
         }
     }
 
-    fn project(&mut self, plan: &Plan) {
+    fn take_outputs(&mut self, plan: &Plan) {
         let Self { spec, device, weights, scratch, .. } = self;
-        let Scratch { x, delta, normed, logits, .. } = scratch;
+        let Scratch { x, delta, normed, .. } = scratch;
         device.select(x, spec.n_embd, &plan.outputs, delta);
         norm(device, (&spec.output_norm, &weights.output_norm), spec.n_embd, delta, normed);
+    }
+
+    /// Computes the logits of what `run` has left, into `scratch.logits`.
+    pub(super) fn project(&mut self) {
+        let Self { spec, device, weights, scratch, .. } = self;
+        let Scratch { normed, logits, .. } = scratch;
         let output = weights.output.as_ref().unwrap_or(&weights.token_embd);
         device.matmul(output, normed, logits);
         if let Some(bias) = &weights.output_bias {

@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     generation::{End, EndReason, LongPrompt},
-    runner::Logits,
+    runner::{Logits, Rows},
     sampler::SamplerOptions,
 };
 
@@ -69,6 +69,10 @@ impl Runner for FakeRunner {
             }
         }
         Ok(Logits::new(&self.logits, self.n_vocab))
+    }
+
+    fn embed(&mut self, batch: &Batch) -> Result<Rows<'_>> {
+        self.forward(batch)
     }
 
     fn n_cached(&self, seq: SeqId) -> u32 {

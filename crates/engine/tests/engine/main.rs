@@ -8,6 +8,7 @@
 mod arch_fixture;
 mod arch_refusals;
 mod arch_weights;
+mod embeddings;
 mod golden_arch;
 mod golden_logits;
 mod hostile_models;
