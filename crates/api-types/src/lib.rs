@@ -7,6 +7,8 @@
 //! - [`Service`]: a method per operation. The runtime implements it in the process, the client over
 //!   HTTP, and the server turns any implementation into HTTP.
 //! - [`ollama`]: requests and answers of Ollama's own API, which are also the native types.
+//! - [`openai`], [`anthropic`], [`rerank`]: other dialects, which the server translates to the native
+//!   types and back.
 //! - [`ApiError`]: why an operation failed, as far as a caller may act on it.
 //! - [`json`]: the decoder and the encoder, which follow Go's rules as clients expect them.
 //! - [`HostAddress`], [`duration`]: the small languages of addresses and durations.
@@ -20,11 +22,14 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod anthropic;
 pub mod duration;
 mod error;
 mod host_address;
 pub mod json;
 pub mod ollama;
+pub mod openai;
+pub mod rerank;
 mod service;
 mod text_enum;
 mod timestamp;

@@ -41,6 +41,7 @@ mod residents;
 mod runtime;
 mod summary;
 mod tool_call_id;
+mod tool_choice;
 
 pub use camelid_registry as registry;
 pub use catalog::{Catalog, CatalogError};

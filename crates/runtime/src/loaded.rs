@@ -26,6 +26,13 @@ pub(crate) struct Loaded {
     pub(crate) prompting: Prompting,
 }
 
+/// A prompt, and what it had to do without.
+#[derive(Debug)]
+pub(crate) struct Rendered {
+    pub(crate) text: String,
+    pub(crate) n_messages_dropped: usize,
+}
+
 impl Loaded {
     /// Makes a file ready, with the Modelfile's template if it has one. Blocks while it reads.
     pub(crate) fn new(
@@ -47,14 +54,18 @@ impl Loaded {
     /// The prompt for a conversation, without the oldest messages that do not fit into `n_ctx`
     /// tokens; `None` keeps all.
     ///
-    /// System messages stay, and so does what the user said last.
+    /// System messages stay, and so does what the user said last. How many went is said in the log
+    /// and in the answer's figures.
     pub(crate) fn prompt(
         &self,
         prompting: &Prompting,
         conversation: Conversation<'_>,
         n_ctx: Option<usize>,
-    ) -> Result<String, ApiError> {
-        let Some(n_ctx) = n_ctx else { return prompting.render(conversation) };
+    ) -> Result<Rendered, ApiError> {
+        let Some(n_ctx) = n_ctx else {
+            let text = prompting.render(conversation)?;
+            return Ok(Rendered { text, n_messages_dropped: 0 });
+        };
         let limit = ContextLimit { n_ctx, tokens_per_image: 0 };
         // The last candidate that is counted is the one that is taken.
         let mut prompt = String::new();
@@ -63,14 +74,15 @@ impl Loaded {
             prompt = prompting.render(Conversation { messages: &messages, ..conversation })?;
             self.count_tokens(&prompt)
         })?;
-        let n_dropped = conversation.messages.len() - kept.len();
-        if n_dropped > 0 {
-            tracing::warn!(n_dropped, n_ctx, "messages do not fit the context");
+        let n_messages_dropped = conversation.messages.len() - kept.len();
+        if n_messages_dropped > 0 {
+            tracing::warn!(n_messages_dropped, n_ctx, "messages do not fit the context");
         }
-        Ok(prompt)
+        Ok(Rendered { text: prompt, n_messages_dropped })
     }
 
-    fn count_tokens(&self, text: &str) -> Result<usize, ApiError> {
+    /// How many tokens a prompt has.
+    pub(crate) fn count_tokens(&self, text: &str) -> Result<usize, ApiError> {
         let tokens = self.engine.tokenizer().encode(text, Special::Recognise);
         tokens.map(|tokens| tokens.len()).map_err(|error| crate::error::from_engine(&error))
     }

@@ -47,11 +47,18 @@ pub(crate) fn n_ctx(options: &Options, default: usize, n_ctx_train: usize) -> us
 }
 
 /// The grammar of a request's format.
-pub(crate) fn grammar(format: &Format) -> Grammar {
-    match format {
+///
+/// # Errors
+/// For a format that this engine has no grammar for.
+pub(crate) fn grammar(format: &Format) -> Result<Grammar, ApiError> {
+    Ok(match format {
         Format::Json => Grammar::Json,
         Format::Schema(schema) => Grammar::JsonSchema(Value::Object(schema.clone())),
-    }
+        Format::Regex(pattern) => Grammar::Regex(pattern.clone()),
+        Format::Lark(text) => Grammar::Lark(text.clone()),
+        Format::Choice(choices) => Grammar::Choice(choices.clone()),
+        _ => return Err(ApiError::bad_request("this kind of format is not supported")),
+    })
 }
 
 /// What a request says besides its options.
@@ -104,6 +111,8 @@ fn sampler(options: &Options, n_ctx: usize) -> SamplerOptions {
     sampler.repeat_penalty = options.repeat_penalty.unwrap_or(1.0);
     sampler.presence_penalty = options.presence_penalty.unwrap_or(0.0);
     sampler.frequency_penalty = options.frequency_penalty.unwrap_or(0.0);
+    let bias = options.logit_bias.iter().flat_map(|bias| &bias.0);
+    sampler.logit_bias = bias.map(|(&id, &bias)| (id, bias)).collect();
     sampler.seed = match options.seed {
         Some(seed) if seed >= 0 => seed.unsigned_abs(),
         _ => entropy(),

@@ -14,6 +14,8 @@ use camelid_template::{
     PromptInputs, PromptTemplate, ThinkingTags, go::ParseError,
 };
 
+use crate::tool_choice::CallStyle;
+
 /// What a model without any template is prompted by.
 const PLAIN_TEMPLATE: &str = "{{ .Prompt }}";
 
@@ -92,6 +94,19 @@ impl Prompting {
                 insert: false,
                 thinking: jinja.thinking_tags.is_some(),
             },
+        }
+    }
+
+    /// How the model writes tool calls, as far as the template shows.
+    pub(crate) fn call_style(&self) -> CallStyle<'_> {
+        let format = match self {
+            Self::Go(template) => OutputFormat::for_jinja(template.text()),
+            Self::Jinja(jinja) => jinja.format,
+        };
+        match (format.filter(|format| format.has_tools()), self) {
+            (Some(format), _) => CallStyle::Format(format),
+            (None, Self::Go(template)) => CallStyle::Tagged(template.tool_tag()),
+            (None, Self::Jinja(_)) => CallStyle::Tagged(BARE_JSON),
         }
     }
 

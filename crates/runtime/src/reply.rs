@@ -20,20 +20,36 @@ use futures_util::{Stream, StreamExt};
 
 use crate::{error::from_engine, loaded::Loaded, residents::Lease, tool_call_id};
 
-/// When a request came, and how long its model took to be ready.
+/// When a request came, how long its model took to be ready, and what its prompt was before it was
+/// cut to fit.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Timing {
     pub(crate) started: Instant,
     pub(crate) load: Duration,
+    /// Messages that were left out of the prompt.
+    pub(crate) n_messages_dropped: usize,
+    /// Tokens of the prompt as it was given to the engine.
+    pub(crate) n_prompt_asked: usize,
 }
 
 impl Timing {
     pub(crate) fn metrics(self, end: &End) -> Metrics {
         let stats = end.stats;
+        let n_dropped = self.n_prompt_asked.saturating_sub(stats.n_prompt);
+        if n_dropped > 0 {
+            tracing::warn!(
+                n_dropped,
+                kept = stats.n_prompt,
+                "the prompt was cut to fit the context"
+            );
+        }
         Metrics {
             total_duration: self.started.elapsed(),
             load_duration: self.load,
             prompt_eval_count: stats.n_prompt as u64,
+            prompt_cached_count: stats.n_prompt_cached as u64,
+            prompt_dropped_count: n_dropped as u64,
+            messages_dropped_count: self.n_messages_dropped as u64,
             prompt_eval_duration: stats.prompt_duration,
             eval_count: stats.n_generated as u64,
             eval_duration: stats.generate_duration,

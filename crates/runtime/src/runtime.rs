@@ -7,10 +7,11 @@ use camelid_api_types::{
     ApiError, ErrorKind, ResponseStream, Service, Timestamp,
     ollama::{
         ChatRequest, ChatResponse, DebugInfo, DoneReason, Format, GenerateRequest,
-        GenerateResponse, KeepAlive, ListResponse, Message, Options, Think, VersionResponse,
+        GenerateResponse, KeepAlive, ListResponse, Message, Options, Think, ToolChoice,
+        VersionResponse,
     },
 };
-use camelid_engine::Generation;
+use camelid_engine::{Generation, Prompt};
 use camelid_template::OutputParser;
 use futures_util::StreamExt;
 use serde_json::{Map, Value};
@@ -20,12 +21,13 @@ use crate::{
     config::Config,
     entry::Entry,
     error::{from_engine, from_loading},
-    loaded::Loaded,
+    loaded::{Loaded, Rendered},
     model_reference::{ModelReference, ModelSource},
     options::{self, Rules},
     prompting::{Conversation, Prompting},
     reply::{ChatShape, GenerateShape, Reply, Timing},
     residents::{Lease, Residents},
+    tool_choice,
 };
 
 /// Models by name, loaded when they are asked for.
@@ -113,14 +115,17 @@ impl Runtime {
         let keep_alive = (manner.keep_alive, self.config.keep_alive);
         let is_fit = |loaded: &Loaded| loaded.engine.n_ctx() >= n_ctx;
         let model = self.residents.acquire(&entry.name, keep_alive, is_fit, load).await?;
+        let grammar = manner.format.map(options::grammar).transpose()?;
         let rules = Rules {
             n_ctx,
             truncate: manner.truncate.unwrap_or(true),
             shift: manner.shift.unwrap_or(true),
-            grammar: manner.format.map(options::grammar),
+            grammar,
             logprobs: manner.logprobs.map(|n| usize::try_from(n).unwrap_or(0)),
         };
-        Ok(Ready { model, options, rules, timing: Timing { started, load: started.elapsed() } })
+        let timing =
+            Timing { started, load: started.elapsed(), n_messages_dropped: 0, n_prompt_asked: 0 };
+        Ok(Ready { model, options, rules, timing })
     }
 }
 
@@ -130,22 +135,53 @@ impl Ready {
         &self,
         prompting: &Prompting,
         conversation: Conversation<'_>,
-    ) -> Result<(String, OutputParser), ApiError> {
+    ) -> Result<(Rendered, OutputParser), ApiError> {
         let n_ctx = self.rules.truncate.then_some(self.rules.n_ctx);
         let prompt = self.model.prompt(prompting, conversation, n_ctx)?;
-        let parser = prompting.parser(&prompt, conversation);
+        let parser = prompting.parser(&prompt.text, conversation);
         Ok((prompt, parser))
     }
 
+    /// Holds the answer to a tool call where the request wants one. Thinking is off then: the
+    /// grammar begins with the call.
+    fn hold_to_call(&mut self, request: &ChatRequest) -> Result<(), ApiError> {
+        let choice = request.tool_choice.clone().unwrap_or_default();
+        let style = self.model.prompting.call_style();
+        let parallel = request.parallel_tool_calls.unwrap_or(true);
+        let tokenizer = self.model.engine.tokenizer();
+        let call = tool_choice::grammar(style, &request.tools, &choice, parallel, tokenizer)?;
+        self.rules.grammar = call.or(self.rules.grammar.take());
+        Ok(())
+    }
+
+    /// A prompt as text.
+    fn text_of(&self, prompt: Prompt) -> String {
+        match prompt {
+            Prompt::Text(text) => text,
+            Prompt::Tokens(tokens) => self.model.engine.tokenizer().decode_all(&tokens),
+        }
+    }
+
+    /// What was asked for instead of an answer: the prompt.
+    fn debug_info(&self, prompt: String) -> Result<DebugInfo, ApiError> {
+        let token_count = self.model.count_tokens(&prompt)? as u64;
+        Ok(DebugInfo { rendered_template: prompt, token_count, ..DebugInfo::default() })
+    }
+
     /// Off tokio's threads: a long prompt's tokens and a large grammar take their time.
-    async fn generate(&self, prompt: String) -> Result<Generation, ApiError> {
+    ///
+    /// Notes in `timing` how long the prompt was.
+    async fn generate(&mut self, prompt: impl Into<Prompt>) -> Result<Generation, ApiError> {
+        let prompt = prompt.into();
         let options = options::to_engine(&self.options, &self.rules);
         let engine = self.model.engine.clone();
         let begin = tokio::task::spawn_blocking(move || engine.generate(prompt, options));
-        match begin.await {
-            Ok(generation) => generation.map_err(|error| from_engine(&error)),
-            Err(panic) => Err(ApiError::internal(format!("the request failed: {panic}"))),
-        }
+        let generation = match begin.await {
+            Ok(generation) => generation.map_err(|error| from_engine(&error))?,
+            Err(panic) => return Err(ApiError::internal(format!("the request failed: {panic}"))),
+        };
+        self.timing.n_prompt_asked = generation.prompt_tokens().len();
+        Ok(generation)
     }
 
     /// Whether to think: as the request says, else as the model likes.
@@ -182,18 +218,30 @@ impl Service for Runtime {
         }
         request.check_raw_mode()?;
         refuse_images(!request.images.is_empty())?;
-        let ready = self.ready(&entry, manner!(request)).await?;
-        if request.prompt.is_empty() {
+        let mut ready = self.ready(&entry, manner!(request)).await?;
+        if request.is_empty() {
             return Ok(once(done(DoneReason::Load)));
         }
-        let (prompt, parser) = generate_prompt(&ready, &request, &entry)?;
+        let (prompt, parser) = generate_prompt(&mut ready, &request, &entry)?;
         if request.debug_render_only {
-            return Ok(once(GenerateResponse { debug_info: Some(rendered(prompt)), ..part() }));
+            let debug_info = Some(ready.debug_info(ready.text_of(prompt))?);
+            return Ok(once(GenerateResponse { debug_info, ..part() }));
         }
+        let echo = request.echo.then(|| GenerateResponse {
+            response: match request.prompt_tokens {
+                Some(_) => ready.text_of(prompt.clone()),
+                None => request.prompt.clone(),
+            },
+            ..part()
+        });
         let generation = ready.generate(prompt.clone()).await?;
-        let context = (!request.raw).then_some(prompt);
+        let context = match prompt {
+            Prompt::Text(text) if !request.raw => Some(text),
+            _ => None,
+        };
         let shape = GenerateShape { model: request.model, timing: ready.timing, context };
-        Ok(Reply::begin(generation, ready.model, shape, parser).await?.boxed())
+        let reply = Reply::begin(generation, ready.model, shape, parser).await?;
+        Ok(futures_util::stream::iter(echo.map(Ok)).chain(reply).boxed())
     }
 
     async fn chat(&self, request: ChatRequest) -> Result<ResponseStream<ChatResponse>, ApiError> {
@@ -217,23 +265,34 @@ impl Service for Runtime {
             return Ok(once(done(DoneReason::Unload)));
         }
         refuse_images(request.messages.iter().any(|message| !message.images.is_empty()))?;
-        let ready = self.ready(&entry, manner!(request)).await?;
+        let mut ready = self.ready(&entry, manner!(request)).await?;
         if request.messages.is_empty() {
             return Ok(once(done(DoneReason::Load)));
         }
-        let prompting = &ready.model.prompting;
-        if !request.tools.is_empty() && !prompting.capabilities().tools {
+        if !request.tools.is_empty() && !ready.model.prompting.capabilities().tools {
             return Err(does_not_support(&entry, "tools"));
         }
-        let think = ready.think(request.think, &request.model)?;
+        let choice = request.tool_choice.as_ref();
+        let is_forced = choice.is_some_and(ToolChoice::is_forced);
+        let think = match ready.think(request.think, &request.model)? {
+            Some(_) if is_forced => Some(Think::Off),
+            think => think,
+        };
+        ready.hold_to_call(&request)?;
+        // A model that is shown no tools calls none.
+        let tools = match choice {
+            Some(ToolChoice::None) => &[],
+            _ => request.tools.as_slice(),
+        };
         let messages = with_messages(&entry, request.messages);
-        let conversation = Conversation { messages: &messages, tools: &request.tools, think };
-        let (prompt, parser) = ready.prompt(prompting, conversation)?;
+        let conversation = Conversation { messages: &messages, tools, think };
+        let (prompt, parser) = ready.prompt(&ready.model.prompting, conversation)?;
         if request.debug_render_only {
-            let debug_info = Some(rendered(prompt));
+            let debug_info = Some(ready.debug_info(prompt.text)?);
             return Ok(once(ChatResponse { debug_info, ..part(Message::default()) }));
         }
-        let generation = ready.generate(prompt).await?;
+        ready.timing.n_messages_dropped = prompt.n_messages_dropped;
+        let generation = ready.generate(prompt.text).await?;
         let shape = ChatShape { model: request.model, timing: ready.timing };
         Ok(Reply::begin(generation, ready.model, shape, Some(parser)).await?.boxed())
     }
@@ -258,12 +317,21 @@ impl Service for Runtime {
 /// The prompt of a generate request and the parser for its answer: as it is in raw mode, a gap to
 /// be filled where there is a suffix, else a conversation of one message.
 fn generate_prompt(
-    ready: &Ready,
+    ready: &mut Ready,
     request: &GenerateRequest,
     entry: &Entry,
-) -> Result<(String, Option<OutputParser>), ApiError> {
+) -> Result<(Prompt, Option<OutputParser>), ApiError> {
+    if let Some(tokens) = &request.prompt_tokens {
+        let n_vocab = ready.model.engine.tokenizer().vocab().len();
+        // Checked here and not only by the engine, since a debugging request decodes them.
+        if let Some(token) = tokens.iter().find(|&&token| token as usize >= n_vocab) {
+            let message = format!("token {token} is not one of the model's {n_vocab}");
+            return Err(ApiError::bad_request(message));
+        }
+        return Ok((tokens.clone().into(), None));
+    }
     if request.raw {
-        return Ok((request.prompt.clone(), None));
+        return Ok((request.prompt.clone().into(), None));
     }
     let own = match request.template.as_str() {
         "" => None,
@@ -273,7 +341,8 @@ fn generate_prompt(
     let think = ready.think(request.think, &request.model)?;
     if !request.suffix.is_empty() {
         let prompt = prompting.render_infill(&request.prompt, &request.suffix, think);
-        return Ok((prompt.ok_or_else(|| does_not_support(entry, "insert"))??, None));
+        let prompt = prompt.ok_or_else(|| does_not_support(entry, "insert"))??;
+        return Ok((prompt.into(), None));
     }
     let mut messages = match &request.context {
         None => entry.manners.messages.clone(),
@@ -288,7 +357,9 @@ fn generate_prompt(
     let conversation = Conversation { messages: &messages, tools: &[], think };
     let (prompt, parser) = ready.prompt(prompting, conversation)?;
     let before = request.context.as_deref().unwrap_or(&[]);
-    Ok((ready.model.engine.tokenizer().decode_all(before) + &prompt, Some(parser)))
+    let text = ready.model.engine.tokenizer().decode_all(before) + &prompt.text;
+    ready.timing.n_messages_dropped = prompt.n_messages_dropped;
+    Ok((text.into(), Some(parser)))
 }
 
 /// A chat's messages behind the model's own and its system text.
@@ -312,10 +383,6 @@ fn does_not_support(entry: &Entry, what: &str) -> ApiError {
 
 fn once<T: Send + 'static>(part: T) -> ResponseStream<T> {
     futures_util::stream::once(async { Ok(part) }).boxed()
-}
-
-fn rendered(prompt: String) -> DebugInfo {
-    DebugInfo { rendered_template: prompt, ..DebugInfo::default() }
 }
 
 fn refuse_images(has_images: bool) -> Result<(), ApiError> {

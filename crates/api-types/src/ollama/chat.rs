@@ -7,7 +7,7 @@ use super::chunk::{prepend, prepend_text};
 use super::presence::is_default;
 use super::{
     Chunk, DebugInfo, DoneReason, Format, KeepAlive, Logprob, Message, Metrics, Think, Tool,
-    format, logprob,
+    ToolChoice, format, logprob,
 };
 use crate::{ApiError, Timestamp};
 
@@ -22,6 +22,12 @@ pub struct ChatRequest {
     /// Tools that the model may call.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tools: Vec<Tool>,
+    /// Whether the model may, must or must not call one; absent means it may. Not Ollama's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tool_choice: Option<ToolChoice>,
+    /// Whether an answer may have more than one call; absent means yes. Not Ollama's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parallel_tool_calls: Option<bool>,
     /// Whether the transport sends parts as they come; absent means yes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stream: Option<bool>,

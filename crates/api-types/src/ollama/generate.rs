@@ -20,6 +20,12 @@ pub struct GenerateRequest {
     /// The text to answer.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub prompt: String,
+    /// The prompt as token ids, which go to the model as they are; replaces `prompt`. Not Ollama's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prompt_tokens: Option<Vec<u32>>,
+    /// Whether the answer begins with the prompt. Not Ollama's.
+    #[serde(skip_serializing_if = "is_default")]
+    pub echo: bool,
     /// The text after the gap, for models that fill in the middle.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub suffix: String,
@@ -97,9 +103,14 @@ impl GenerateRequest {
         Ok(())
     }
 
+    /// True when there is nothing to complete.
+    pub fn is_empty(&self) -> bool {
+        self.prompt.is_empty() && self.prompt_tokens.as_ref().is_none_or(Vec::is_empty)
+    }
+
     /// True when the request only unloads the model.
     pub fn is_unload(&self) -> bool {
-        self.prompt.is_empty() && self.keep_alive == Some(KeepAlive::UNLOAD)
+        self.is_empty() && self.keep_alive == Some(KeepAlive::UNLOAD)
     }
 }
 

@@ -18,6 +18,24 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct ImageData(pub Vec<u8>);
 
+/// A text that is not base64.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("illegal base64 data at input byte {offset}")]
+pub struct InvalidBase64 {
+    /// The first byte that does not fit.
+    pub offset: usize,
+}
+
+impl ImageData {
+    /// Reads standard base64 with padding, in which line breaks may stand anywhere.
+    ///
+    /// # Errors
+    /// When `text` is anything else.
+    pub fn from_base64(text: &str) -> Result<Self, InvalidBase64> {
+        decode(text).map(Self).map_err(|offset| InvalidBase64 { offset })
+    }
+}
+
 impl fmt::Debug for ImageData {
     // A picture in a log helps nobody, and may be private.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -34,9 +52,7 @@ impl Serialize for ImageData {
 impl<'de> Deserialize<'de> for ImageData {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        decode(&text).map(Self).map_err(|offset| {
-            de::Error::custom(format_args!("illegal base64 data at input byte {offset}"))
-        })
+        Self::from_base64(&text).map_err(de::Error::custom)
     }
 }
 

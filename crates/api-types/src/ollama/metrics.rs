@@ -19,6 +19,15 @@ pub struct Metrics {
     /// Tokens in the prompt, cached ones included.
     #[serde(skip_serializing_if = "is_default")]
     pub prompt_eval_count: u64,
+    /// How many of those had been computed for an earlier request. Not Ollama's.
+    #[serde(skip_serializing_if = "is_default")]
+    pub prompt_cached_count: u64,
+    /// Tokens left out of the prompt because it did not fit the context. Not Ollama's.
+    #[serde(skip_serializing_if = "is_default")]
+    pub prompt_dropped_count: u64,
+    /// Messages left out of the prompt because it did not fit the context. Not Ollama's.
+    #[serde(skip_serializing_if = "is_default")]
+    pub messages_dropped_count: u64,
     /// Time spent on the prompt.
     #[serde(with = "nanoseconds", skip_serializing_if = "is_default")]
     pub prompt_eval_duration: Duration,

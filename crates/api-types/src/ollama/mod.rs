@@ -15,6 +15,7 @@ mod generate;
 mod image_data;
 mod keep_alive;
 mod list;
+mod logit_bias;
 mod logprob;
 mod manage;
 mod message;
@@ -27,6 +28,7 @@ mod reply;
 mod show;
 mod think;
 mod tool;
+mod tool_choice;
 mod version;
 
 pub use chat::{ChatRequest, ChatResponse};
@@ -36,9 +38,10 @@ pub use embed::{EmbedInput, EmbedRequest, EmbedResponse, EmbeddingsRequest, Embe
 pub use error_body::ErrorBody;
 pub use format::Format;
 pub use generate::{GenerateRequest, GenerateResponse};
-pub use image_data::ImageData;
+pub use image_data::{ImageData, InvalidBase64};
 pub use keep_alive::KeepAlive;
 pub use list::{Capability, ListResponse, ModelDetails, ModelSummary};
+pub use logit_bias::{LogitBias, MAX_LOGIT_BIAS};
 pub use logprob::{Logprob, MAX_TOP_LOGPROBS, TokenLogprob};
 pub use manage::{CopyRequest, DeleteRequest};
 pub use message::{Message, ToolCall, ToolCallFunction};
@@ -50,6 +53,7 @@ pub use reply::{DebugInfo, DoneReason};
 pub use show::{ShowRequest, ShowResponse, TensorSummary};
 pub use think::{Think, ThinkLevel};
 pub use tool::{PropertyType, Tool, ToolFunction, ToolParameters, ToolProperty};
+pub use tool_choice::ToolChoice;
 pub use version::VersionResponse;
 
 /// The first text unless it is empty.

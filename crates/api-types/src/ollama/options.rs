@@ -8,6 +8,7 @@
 
 use serde_json::{Map, Value};
 
+use super::LogitBias;
 use crate::ApiError;
 
 /// A value of the wrong type in an options object.
@@ -124,6 +125,8 @@ options! {
     presence_penalty: f32 = float,
     /// Subtracted from the logits of tokens seen lately, once for each time.
     frequency_penalty: f32 = float,
+    /// Added to the logits of single tokens. Not Ollama's.
+    logit_bias: LogitBias = biases,
     /// Texts that end the answer.
     stop: Vec<String> = texts,
 }
@@ -145,6 +148,11 @@ fn float(key: &'static str, value: &Value) -> Result<f32, OptionError> {
 
 fn boolean(key: &'static str, value: &Value) -> Result<bool, OptionError> {
     value.as_bool().ok_or(OptionError { key, expected: "of type boolean" })
+}
+
+fn biases(key: &'static str, value: &Value) -> Result<LogitBias, OptionError> {
+    LogitBias::from_wire(value)
+        .ok_or(OptionError { key, expected: "of an object of token ids to numbers" })
 }
 
 fn texts(key: &'static str, value: &Value) -> Result<Vec<String>, OptionError> {
@@ -229,8 +237,8 @@ mod tests {
     #[test]
     fn every_key_is_known() {
         for key in Options::KEYS {
-            let map = Map::from_iter([((*key).to_owned(), json!({}))]);
-            let error = Options::from_map(&map).expect_err("no option is an object");
+            let map = Map::from_iter([((*key).to_owned(), json!({"x": 1}))]);
+            let error = Options::from_map(&map).expect_err("no option is such an object");
             assert_eq!(error.key, *key);
         }
     }

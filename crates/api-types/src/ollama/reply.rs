@@ -25,6 +25,9 @@ text_enum! {
 pub struct DebugInfo {
     /// The prompt as the model would see it.
     pub rendered_template: String,
+    /// How many tokens it has. Not Ollama's.
+    #[serde(skip_serializing_if = "is_default")]
+    pub token_count: u64,
     /// How many images stand in it.
     #[serde(skip_serializing_if = "is_default")]
     pub image_count: u64,

@@ -6,6 +6,7 @@
     reason = "a test reports by panicking and printing"
 )]
 
+mod extensions;
 mod recorded;
 
 use camelid_api_types::{

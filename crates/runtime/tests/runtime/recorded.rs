@@ -66,6 +66,13 @@ fn mask(mut value: Value) -> Value {
     {
         object.remove(key);
     }
+    // Figures that Ollama does not give.
+    for key in ["prompt_cached_count", "prompt_dropped_count", "messages_dropped_count"] {
+        object.remove(key);
+    }
+    if let Some(info) = object.get_mut("_debug_info").and_then(Value::as_object_mut) {
+        info.remove("token_count");
+    }
     round_logprobs(&mut value);
     if let Some(calls) = value.pointer_mut("/message/tool_calls") {
         for call in calls.as_array_mut().unwrap() {

@@ -1,0 +1,86 @@
+//! `POST /v1/rerank` and `POST /api/rerank`: texts by how well they answer a query.
+//!
+//! The shape is the one that Jina's and Cohere's APIs share. Ollama has no such endpoint.
+
+use serde::{Deserialize, Serialize};
+
+/// Documents to put in order.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RerankRequest {
+    /// The model's name.
+    pub model: String,
+    /// What is looked for.
+    pub query: String,
+    /// Where it is looked for.
+    pub documents: Vec<RerankDocument>,
+    /// How many of the best are wanted; absent means all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub top_n: Option<i64>,
+    /// Whether each result has its document's text; absent means no.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub return_documents: Option<bool>,
+}
+
+/// A document: a text, or `{"text": "..."}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "a document must be a text or an object with `text`")]
+pub enum RerankDocument {
+    /// A text.
+    Plain(String),
+    /// A text in an object.
+    Object {
+        /// The text.
+        text: String,
+    },
+}
+
+impl RerankDocument {
+    /// The text.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Plain(text) | Self::Object { text } => text,
+        }
+    }
+}
+
+/// Documents in order.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RerankResponse {
+    /// The model's name as the request spelt it.
+    pub model: String,
+    /// The best first.
+    pub results: Vec<RerankResult>,
+    /// What it took.
+    pub usage: RerankUsage,
+}
+
+/// A document's place.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RerankResult {
+    /// Its place in the request.
+    pub index: usize,
+    /// How well it answers the query: larger is better; equal documents have equal scores.
+    pub relevance_score: f32,
+    /// The document, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub document: Option<RerankText>,
+}
+
+/// A document given back.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RerankText {
+    /// Its text.
+    pub text: String,
+}
+
+/// Counts of tokens.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RerankUsage {
+    /// In the query and all documents.
+    pub total_tokens: u64,
+}
