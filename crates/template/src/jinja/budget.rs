@@ -1,10 +1,9 @@
 //! What one render may cost.
 //!
-//! `minijinja` counts instructions itself; bytes are counted here. A [`Meter`] lies among the
-//! template's variables for the time of a render, so that the value printer and the filters,
-//! which see nothing but the engine's state, can charge it.
+//! `minijinja` counts instructions itself; the size of what they work on is counted here. A
+//! [`Meter`] lies among the template's variables for the time of a render, so that the value
+//! printer and the guards (`guard`), which see nothing but the engine's state, can charge it.
 
-use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use minijinja::value::Object;
@@ -14,16 +13,16 @@ use super::error::OverBudget;
 
 /// Longest template accepted, in bytes; the longest known one is 40 KiB.
 pub(super) const MAX_SOURCE: usize = 256 << 10;
-/// Engine instructions for a render of up to [`FEW_MESSAGES`]; the heaviest known template takes
-/// about 300 a message.
-const MAX_STEPS: u64 = 400_000;
+/// Engine instructions for a render of up to [`FEW_MESSAGES`], guards included; the heaviest known
+/// template takes about 900 a message.
+const MAX_STEPS: u64 = 1_000_000;
 /// Messages above which a render may take more steps.
 const FEW_MESSAGES: u64 = 200;
 /// Steps for each message above those.
-const STEPS_PER_MESSAGE: u64 = 1_000;
-/// Stack for each step: a value nests one level per step at most, and the engine's deepest recursion
-/// into values, printing, takes about 640 bytes a level.
-const STACK_PER_STEP: u64 = 640;
+const STEPS_PER_MESSAGE: u64 = 3_000;
+/// Stack for each step: a value nests one level in two steps at most (making and weighing), and
+/// the engine's deepest recursion into values, printing, takes about 640 bytes a level.
+const STACK_PER_STEP: u64 = 320;
 /// Largest stack that is asked for; it is reserved, and used by hostile templates alone.
 const MAX_STACK: u64 = 1 << 30;
 
@@ -39,8 +38,11 @@ pub(super) fn stack_size(steps: u64) -> usize {
     usize::try_from(size).unwrap_or(usize::MAX)
 }
 
-/// Bytes printed in one render, including into variables and macros.
-pub(super) const MAX_OUTPUT: u64 = 64 << 20;
+/// Bytes made, looked through and printed in one render, in all.
+///
+/// So a render holds no more memory than this beside what it was given, and takes seconds at
+/// worst.
+pub(super) const MAX_WORK: u64 = 256 << 20;
 /// The variable under which the meter lies; no identifier of a template can spell it.
 const METER: &str = "camelid meter";
 
@@ -58,9 +60,8 @@ impl Meter {
 
     fn charge(&self, n_bytes: u64) -> Result<(), Error> {
         let before = self.bytes.fetch_add(n_bytes, Ordering::Relaxed);
-        if before.saturating_add(n_bytes) > MAX_OUTPUT {
-            return Err(Error::new(ErrorKind::InvalidOperation, "output limit")
-                .with_source(OverBudget(MAX_OUTPUT)));
+        if before.saturating_add(n_bytes) > MAX_WORK {
+            return Err(over_budget(OverBudget(MAX_WORK)));
         }
         Ok(())
     }
@@ -69,37 +70,15 @@ impl Meter {
 impl Object for Meter {}
 
 /// Charges `n_bytes` to the render that `state` belongs to.
-pub(super) fn charge(state: &State<'_, '_>, n_bytes: usize) -> Result<(), Error> {
+pub(super) fn charge(state: &State<'_, '_>, n_bytes: u64) -> Result<(), Error> {
     let Some(value) = state.lookup(METER) else { return Ok(()) };
     match value.downcast_object_ref::<Meter>() {
-        Some(meter) => meter.charge(n_bytes as u64),
+        Some(meter) => meter.charge(n_bytes),
         None => Ok(()),
     }
 }
 
-/// Collects a render's output and fails once it grows past [`MAX_OUTPUT`].
-#[derive(Debug, Default)]
-pub(super) struct Prompt {
-    bytes: Vec<u8>,
-}
-
-impl Prompt {
-    /// The text; the engine writes nothing but whole `str`s.
-    pub(super) fn into_string(self) -> String {
-        String::from_utf8(self.bytes).expect("because the engine writes only whole strings")
-    }
-}
-
-impl io::Write for Prompt {
-    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
-        if (self.bytes.len() + piece.len()) as u64 > MAX_OUTPUT {
-            return Err(io::Error::other(OverBudget(MAX_OUTPUT)));
-        }
-        self.bytes.extend_from_slice(piece);
-        Ok(piece.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+/// A broken limit as the engine's error; `classify` finds it there.
+pub(super) fn over_budget(limit: OverBudget) -> Error {
+    Error::new(ErrorKind::InvalidOperation, "byte limit").with_source(limit)
 }

@@ -4,13 +4,12 @@ use jiff::civil::DateTime;
 use minijinja::value::{Kwargs, Rest, StringInput, ValueKind, ValueOrKwargs};
 use minijinja::{Environment, Error, ErrorKind, State, Value};
 
-use super::budget::charge;
 use super::error::Refusal;
+use super::guard::{charge_growth, charge_weight};
 use super::pyjson::{Layout, dumps};
 
 /// `value | tojson(indent, separators, sort_keys, ensure_ascii)`: Python's JSON text.
 pub(super) fn tojson(
-    state: &State<'_, '_>,
     value: Value,
     indent: Option<Value>,
     options: Kwargs,
@@ -29,9 +28,7 @@ pub(super) fn tojson(
         layout = layout.separators(item, key);
     }
     options.assert_all_used()?;
-    let text = dumps(&value, &layout)?;
-    charge(state, text.len())?;
-    Ok(text)
+    dumps(&value, &layout)
 }
 
 /// `raise_exception(message)`: the template's refusal of a conversation.
@@ -56,17 +53,14 @@ pub(super) fn iterated(value: Value) -> Result<Value, Error> {
     Ok(value)
 }
 
-/// What a variable is given: its bytes count, so that doubling a text in a loop comes to an end.
-pub(super) fn kept(state: &State<'_, '_>, value: Value) -> Result<Value, Error> {
-    charge(state, value.as_str().map_or(0, str::len))?;
-    Ok(value)
-}
-
 /// Adds `eager` as the filter `name`, returning a one-shot iterator, as Jinja2's generators are:
 /// they can be looped over, joined and listed, but have no length, no index and no JSON text.
 pub(super) fn add_lazy(env: &mut Environment<'_>, name: &'static str, eager: Value) {
     env.add_filter(name, move |state: &mut State<'_, '_>, args: Rest<ValueOrKwargs>| {
         let items = eager.call(state, &args.into_values())?.try_iter()?.collect::<Vec<_>>();
+        for item in &items {
+            charge_weight(state, item)?;
+        }
         Ok::<_, Error>(Value::make_one_shot_iterator(items.into_iter()))
     });
 }
@@ -89,5 +83,7 @@ pub(super) fn unknown_method(
             format!("method `{method}` changes its value, which templates may not do"),
         ));
     }
+    let operands: Vec<Value> = std::iter::once(value).chain(args).cloned().collect();
+    charge_growth(state, method, &operands)?;
     minijinja_contrib::pycompat::unknown_method_callback(state, value, method, args)
 }

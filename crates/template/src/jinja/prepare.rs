@@ -1,6 +1,6 @@
 //! What a template's text goes through before the engine parses it.
 //!
-//! Three things that `minijinja` cannot be configured to do:
+//! Two things that `minijinja` cannot be configured to do:
 //!
 //! - Hugging Face teaches Jinja2 the tag `{% generation %}`, which prints its body unchanged (the
 //!   training code reads the marked spans). It becomes `{% with %}`, a plain scope.
@@ -8,16 +8,10 @@
 //!   becomes `{% for x in (e)|iterated %}`, where `iterated` refuses `none`; a template that cannot
 //!   do without tools then says so instead of printing half a prompt.
 //!
-//! - Variables are where a template can make a text grow without end, by doubling it in a loop.
-//!   `{% set x = e %}` becomes `{% set x = (e)|kept %}`, where `kept` counts what is kept.
-//!
 //! Nothing is inserted that breaks a line, so positions in error messages stay true.
 
 /// The filter that [`prepare`] puts around what loops run over.
 pub(super) const ITERATED: &str = "iterated";
-
-/// The filter that [`prepare`] puts around what is assigned.
-pub(super) const KEPT: &str = "kept";
 
 /// `source` for the engine. Text that is not well-formed passes through for the engine to refuse.
 pub(super) fn prepare(source: &str) -> String {
@@ -39,7 +33,6 @@ pub(super) fn prepare(source: &str) -> String {
             Some(("generation", _)) => out.push_str(&tag.replacen("generation", "with", 1)),
             Some(("endgeneration", _)) => out.push_str(&tag.replacen("generation", "with", 1)),
             Some(("for", inside)) => wrap(&mut out, tag, inside, loop_iterable(inside), ITERATED),
-            Some(("set", inside)) => wrap(&mut out, tag, inside, assigned(inside), KEPT),
             _ => out.push_str(tag),
         }
     }
@@ -156,12 +149,6 @@ fn loop_iterable(text: &str) -> Option<std::ops::Range<usize>> {
     start.map(|start| start..text.len())
 }
 
-/// Where the expression of `TARGET = EXPRESSION` stands; a block that is captured has none.
-fn assigned(text: &str) -> Option<std::ops::Range<usize>> {
-    let at = text.find(['=', '(', '|'])?;
-    text[at..].starts_with('=').then_some(at + 1..text.len())
-}
-
 fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
 }
@@ -181,8 +168,6 @@ mod tests {
                 "{% for a in ((x if y else z))|iterated recursive %}",
             ),
             ("{% for a in ['if', \"%}\"] %}", "{% for a in (['if', \"%}\"])|iterated %}"),
-            ("{% set x = a == b %}", "{% set x = (a == b)|kept %}"),
-            ("{%- set a, b = 1, 2 -%}", "{%- set a, b = (1, 2)|kept -%}"),
             ("{% set x %}y{% endset %}", "{% set x %}y{% endset %}"),
             ("{% set x | f(a=1) %}y{% endset %}", "{% set x | f(a=1) %}y{% endset %}"),
             ("{{ 'for a in b' }}{{ 'set a = b' }}", "{{ 'for a in b' }}{{ 'set a = b' }}"),

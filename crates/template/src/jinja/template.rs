@@ -6,14 +6,17 @@ use std::fmt;
 use std::sync::Arc;
 
 use jiff::civil::DateTime;
+use minijinja::machinery::{self, Instructions};
 use minijinja::value::Serde;
-use minijinja::{Environment, Value};
+use minijinja::{AutoEscape, Environment, Template, Value};
 use serde_json::{Map, Value as Json};
 
-use super::budget::{MAX_SOURCE, Meter, Prompt, max_steps, stack_size};
-use super::environment::environment;
+use super::budget::{MAX_SOURCE, Meter, max_steps, stack_size};
+use super::constants::{MAX_CONSTANTS, constant_size};
+use super::environment::{environment, syntax};
 use super::error::{JinjaError, classify};
 use super::filters;
+use super::guard::guarded;
 use super::inputs::ChatInputs;
 use super::prepare::prepare;
 
@@ -75,7 +78,12 @@ impl ChatTemplate {
                 let (name, found) = (name.to_owned(), source.len());
                 return Err(JinjaError::SourceTooLong { name, found, allowed: MAX_SOURCE });
             }
-            env.add_template_owned(name.to_owned(), prepare(source))
+            let prepared = prepare(source);
+            if constant_size(&prepared, syntax()) > MAX_CONSTANTS {
+                let name = name.to_owned();
+                return Err(JinjaError::TooCostly { name, allowed: MAX_CONSTANTS, unit: "bytes" });
+            }
+            env.add_template_owned(name.to_owned(), prepared)
                 .map_err(|e| classify(name, &e, max_steps(0)))?;
             sources.insert(name.to_owned(), source.to_owned());
         }
@@ -159,11 +167,8 @@ impl ChatTemplate {
         let extras = [("strftime_now", filters::strftime_now(now)), Meter::variable()];
         let variables = Value::from_pairs(variables.chain(extras));
         on_deep_stack(name, stack_size(steps), || {
-            let mut prompt = Prompt::default();
-            let result = template.render_captured_to(variables, &mut prompt);
-            // What the template made is dropped here, on the stack that is deep enough for it.
-            result.map(drop).map_err(|e| classify(name, &e, steps))?;
-            Ok(prompt.into_string())
+            // What the template made is dropped in there, on the stack that is deep enough for it.
+            evaluate(&env, &template, variables).map_err(|e| classify(name, &e, steps))
         })
     }
 
@@ -190,6 +195,25 @@ impl fmt::Debug for ChatTemplate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ChatTemplate").field("sources", &self.inner.sources).finish()
     }
+}
+
+/// Renders with guards around what makes values.
+///
+/// They are put in anew each time, some microseconds for a thousand instructions: guarded
+/// instructions borrow the environment they would have to be stored beside.
+fn evaluate<'e>(
+    env: &'e Environment<'e>,
+    template: &Template<'e, 'e>,
+    variables: Value,
+) -> Result<String, minijinja::Error> {
+    let compiled = machinery::get_compiled_template(template);
+    let main = guarded(&compiled.instructions)?;
+    let blocks = compiled.blocks.iter().map(|(name, block)| Ok((*name, guarded(block)?)));
+    let blocks = blocks.collect::<Result<BTreeMap<&str, Instructions<'_>>, minijinja::Error>>()?;
+    let mut prompt = String::new();
+    let mut out = machinery::make_string_output(&mut prompt);
+    machinery::eval(env, &main, variables, &blocks, &mut out, AutoEscape::None)?;
+    Ok(prompt)
 }
 
 /// Runs a render on a thread whose stack holds any value that the template can nest: printing,
@@ -240,14 +264,15 @@ mod tests {
 
     #[test]
     fn deeply_nested_values_do_not_overflow() {
-        let build = "{% set ns = namespace(x=[]) %}{% for i in range(40000) %}{% set ns.x = [ns.x] %}{% endfor %}";
-        assert_eq!(render(&format!("{build}done")).unwrap(), "done");
-        let text = render(&format!("{build}{{{{ ns.x | string | length }}}}")).unwrap();
-        assert_eq!(text, "80002");
-        assert!(matches!(
-            render(&format!("{build}{{{{ ns.x | tojson }}}}")),
-            Err(JinjaError::Render { .. })
-        ));
+        let nest = |levels: usize, then: &str| {
+            render(&format!(
+                "{{% set ns = namespace(x=[]) %}}{{% for i in range({levels}) %}}{{% set ns.x = [ns.x] %}}{{% endfor %}}{then}"
+            ))
+        };
+        assert_eq!(nest(2000, "done").unwrap(), "done");
+        assert_eq!(nest(2000, "{{ ns.x | string | length }}").unwrap(), "4002");
+        assert!(matches!(nest(2000, "{{ ns.x | tojson }}"), Err(JinjaError::Render { .. })));
+        assert!(matches!(nest(40_000, ""), Err(JinjaError::TooCostly { .. })));
     }
 
     #[test]
@@ -267,13 +292,81 @@ mod tests {
         assert!(matches!(error, Err(JinjaError::TooCostly { unit: "steps", .. })));
         let error = render("{% set x = 'abcdefgh' * 9000000 %}{{ x }}");
         assert!(matches!(error, Err(JinjaError::TooCostly { unit: "bytes", .. })), "{error:?}");
-        let doubling = "{% set ns = namespace(s='abcdefgh') %}{% for i in range(60) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}";
-        let error = render(doubling);
-        assert!(matches!(error, Err(JinjaError::TooCostly { unit: "bytes", .. })), "{error:?}");
         let error = render("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}");
         assert!(matches!(error, Err(JinjaError::Render { .. })), "{error:?}");
         assert!(ChatTemplate::new(&"{".repeat(MAX_SOURCE + 1)).is_err());
         assert!(ChatTemplate::new(&format!("{{{{ {} }}}}", "(".repeat(100_000))).is_err());
+    }
+
+    #[test]
+    fn no_expression_block_or_macro_grows_without_end() {
+        for source in [
+            "{% set ns = namespace(s='abcdefgh') %}{% for i in range(60) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}",
+            "{% set ns = namespace(s=['x']) %}{% for i in range(60) %}{% set ns.s = ns.s + ns.s %}{% endfor %}",
+            "{% set ns = namespace(s=['x']) %}{% for i in range(60) %}{% set ns.s = [ns.s, ns.s] %}{% endfor %}{{ ns.s }}",
+            "{% set ns = namespace(s=['x']) %}{% for i in range(60) %}{% set ns.s = {'a': ns.s, 'b': ns.s} %}{% endfor %}{{ ns.s == 1 }}",
+            "{% set ns = namespace() %}{% set ns.a = [ns] %}{{ ns }}",
+            "{% set ns = namespace() %}{% set ns.a = ns %}{{ ns == ns.a }}",
+            "{% set x %}{% for i in range(99999) %}LONG{% endfor %}{% endset %}",
+            "{% macro m(x) %}{% for i in range(99999) %}{{ x }}{% endfor %}{% endmacro %}{% set y = m('LONG') %}",
+            "{% filter upper %}{% for i in range(99999) %}LONG{% endfor %}{% endfilter %}",
+            "{% set x = range(99999) | join('LONG') %}",
+            "{% set x = ('a' * 10000) | replace('a', 'LONG') %}",
+            "{% set x = ('a' * 10000).replace('a', 'LONG') %}",
+            "{% set x = 'LONG'.join(range(99999) | map('string')) %}",
+            "{% set x = ('\n' * 10000) | indent(90000, true, true) %}",
+            "{% set x = '%900000000d' | format(1) %}",
+            "{% set x = '{:900000000}'.format(1) %}",
+            "{% set n = 90000 %}{{ ('abcdefgh' * n) * n }}",
+            "{{ ['a'] * 90000000 }}",
+            "{% set t = 'LONG' * 1000 %}{% for i in range(99999) %}{% if t == t ~ 'x' %}{% endif %}{% endfor %}",
+        ] {
+            let error = render(&source.replace("LONG", &"x".repeat(20_000)));
+            assert!(matches!(error, Err(JinjaError::TooCostly { .. })), "{source}: {error:?}");
+        }
+        let error = render("{% include 'default' %}").unwrap_err();
+        assert!(error.to_string().contains("cannot use other templates"), "{error}");
+    }
+
+    #[test]
+    fn guards_change_no_result() {
+        for (source, wanted) in [
+            ("{{ 1 + 2 * 3 }} {{ 'a' ~ 1 }} {{ 'ab' * 2 }} {{ [1] + [2] }}", "7 a1 abab [1, 2]"),
+            (
+                "{% for a in range(3) if a != 1 %}{{ loop.index }}{{ a }}{% else %}none{% endfor %}",
+                "1022",
+            ),
+            ("{% for a in [] %}{% else %}none{% endfor %}", "none"),
+            (
+                "{% macro m(a, b=2) %}<{{ a }}{{ b }}{{ caller() if caller }}>{% endmacro %}{{ m(1) }}{% call m(3, b=4) %}!{% endcall %}",
+                "<12><34!>",
+            ),
+            (
+                "{% for a in [[1, [2]], 3] recursive %}{{ loop(a) if a is iterable else a }};{% endfor %}",
+                "1;2;;;3;",
+            ),
+            (
+                "{% set ns = namespace(n=0) %}{% for i in range(4) %}{% if i is odd %}{% continue %}{% endif %}{% set ns.n = ns.n + i %}{% endfor %}{{ ns.n }}",
+                "2",
+            ),
+            (
+                "{% set a, b = 1, (2, 3) %}{{ a }}{{ b }}{% set x %}in{{ a }}{% endset %}{{ x }}",
+                "1(2, 3)in1",
+            ),
+            (
+                "{{ 'x' if 1 < 2 < 3 and 2 in [1, 2] else 'y' }}{{ none or 'z' }}{{ 0 and boom() }}",
+                "xz0",
+            ),
+            (
+                "{{ ['a', 'b'] | map('upper') | join('-') }} {{ dict(a=1).a }} {{ 'a,b'.split(',')[1:] }}",
+                "A-B 1 ['b']",
+            ),
+            ("{% block b %}in{{ 1 + 1 }}{% endblock %}", "in2"),
+        ] {
+            let plain = environment().render_str(source, ()).unwrap();
+            assert_eq!(render(source).unwrap(), plain, "{source}");
+            assert_eq!(plain, wanted, "{source}");
+        }
     }
 
     #[test]
