@@ -9,6 +9,7 @@ mod channel;
 mod forward;
 mod latent;
 mod layer;
+mod memory;
 mod plan;
 mod routing;
 
@@ -20,13 +21,12 @@ use camelid_kernels::KvType;
 use self::{
     forward::Scratch,
     layer::{Layer, make_layers},
-    plan::runs,
+    memory::Memory,
 };
 use crate::{
     batch::{Batch, SeqId},
     device::Device,
     error::{Error, Result},
-    page_table::{PAGE_LEN, PageTable},
     runner::{Logits, Rows, Runner},
     spec::ModelSpec,
     weights::Weights,
@@ -34,11 +34,25 @@ use crate::{
 
 /// How much a decoder remembers, and in what form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CacheOptions {
     /// Tokens that all sequences together may hold; rounded up to whole pages.
     pub n_tokens: usize,
     /// Number format of keys and values.
     pub ty: KvType,
+    /// Sequences that go on at once. Layers that keep only the newest tokens of a sequence have
+    /// room for so many, and for as many that have ended.
+    pub n_seq: usize,
+    /// Tokens in one batch; those layers have room for them beside.
+    pub n_batch: usize,
+}
+
+impl CacheOptions {
+    /// Room for so many tokens, of one sequence and in one batch if need be.
+    #[must_use]
+    pub fn new(n_tokens: usize, ty: KvType) -> Self {
+        Self { n_tokens, ty, n_seq: 1, n_batch: n_tokens }
+    }
 }
 
 /// A model's weights and caches on a device. Runs batches.
@@ -46,7 +60,7 @@ pub struct Decoder<D: Device> {
     spec: Arc<ModelSpec>,
     device: D,
     weights: Weights<D>,
-    pages: PageTable,
+    memory: Memory,
     layers: Vec<Layer<D>>,
     scratch: Scratch<D>,
 }
@@ -80,15 +94,10 @@ impl<D: Device> Decoder<D> {
         }
         let spec = Arc::new(ModelSpec::from_metadata(file.metadata())?);
         let weights = Weights::bind(&spec, file, &device)?;
-        let n_pages = cache.n_tokens.div_ceil(PAGE_LEN);
-        let n_pages_u32 = u32::try_from(n_pages).map_err(|_| Error::Option {
-            name: "n_tokens",
-            found: cache.n_tokens.to_string(),
-            allowed: format!("at most {} pages of {PAGE_LEN}", u32::MAX),
-        })?;
-        let layers = make_layers((&spec, &weights), &device, (n_pages, cache.ty), n_ctx)?;
+        let memory = Memory::new(&spec, cache, n_ctx)?;
+        let layers = make_layers((&spec, &weights), &device, (&memory, cache.ty), n_ctx)?;
         let scratch = Scratch::new(&device, spec.n_embd);
-        Ok(Self { spec, device, weights, pages: PageTable::new(n_pages_u32), layers, scratch })
+        Ok(Self { spec, device, weights, memory, layers, scratch })
     }
 
     /// What the model is made of.
@@ -102,11 +111,7 @@ impl<D: Device> Decoder<D> {
         if self.weights.positions.is_none() {
             return Ok(());
         }
-        Err(Error::Unsupported {
-            what: "moving cached tokens to other positions".to_owned(),
-            found: "a model with learned positions".to_owned(),
-            supported: "models whose positions are rotations or distances".to_owned(),
-        })
+        Err(Error::CannotShift { found: "the model has learned positions" })
     }
 }
 
@@ -122,6 +127,7 @@ impl<D: Device> Runner for Decoder<D> {
         let plan = self.plan(batch)?;
         self.run(&plan);
         self.project();
+        self.memory.trim(batch);
         let Self { device, scratch, spec, .. } = self;
         let data = device.read(&scratch.logits, &mut scratch.host);
         Ok(Logits::new(data, spec.n_vocab))
@@ -133,49 +139,58 @@ impl<D: Device> Runner for Decoder<D> {
         }
         let plan = self.plan(batch)?;
         self.run(&plan);
+        self.memory.trim(batch);
         let Self { device, scratch, spec, .. } = self;
         let data = device.read(&scratch.normed, &mut scratch.host);
         Ok(Rows::new(data, spec.n_embd))
     }
 
     fn check_room(&self, batch: &Batch) -> Result<()> {
-        let needed = runs(batch).map(|(seq, run)| self.pages.pages_needed(seq, run.len())).sum();
-        self.pages.require_free(needed)
+        self.memory.require_room(batch)
     }
 
     fn n_cached(&self, seq: SeqId) -> u32 {
-        self.pages.len(seq)
+        self.memory.len(seq)
+    }
+
+    fn reusable(&self, seq: SeqId, len: u32) -> u32 {
+        self.memory.reusable(seq, len)
+    }
+
+    fn needs_checkpoints(&self) -> bool {
+        self.memory.forgets()
     }
 
     fn copy(&mut self, from: SeqId, to: SeqId, len: u32) {
-        self.pages.copy(from, to, len);
+        self.memory.copy(from, to, len);
     }
 
     fn truncate(&mut self, seq: SeqId, len: u32) {
-        self.pages.truncate(seq, len);
+        self.memory.truncate(seq, len);
     }
 
     fn shift(&mut self, seq: SeqId, range: Range<u32>) -> Result<()> {
-        let len = self.pages.len(seq);
+        let len = self.memory.len(seq);
         let end = range.end.min(len);
         if range.start >= end {
             return Ok(());
         }
         self.check_shiftable()?;
-        let copies = self.pages.make_exclusive(seq, range.start)?;
+        let copies = self.memory.make_exclusive(seq, range.start)?;
         let n_dropped = end - range.start;
         let delta = -i32::try_from(n_dropped).expect("a sequence is shorter than 2^31 tokens");
         for layer in &mut self.layers {
-            for &copy in &copies {
+            let table = self.memory.table(layer.table);
+            for &copy in &copies[layer.table] {
                 self.device.copy_page(&mut layer.cache, copy);
             }
             let turn = layer.rope.as_ref().map(|rope| (rope, delta));
             for pos in end..len {
-                let slots = (self.pages.slot(seq, pos), self.pages.slot(seq, pos - n_dropped));
+                let slots = (table.slot(seq, pos), table.slot(seq, pos - n_dropped));
                 self.device.move_slot(&mut layer.cache, slots, turn);
             }
         }
-        self.pages.truncate(seq, len - n_dropped);
+        self.memory.truncate(seq, len - n_dropped);
         Ok(())
     }
 }

@@ -106,15 +106,21 @@ pub enum Error {
         /// The position the batch names.
         pos: u32,
     },
-    /// The KV cache has no page left.
-    #[error("the KV cache is full: {needed} pages needed, {free} of {total} free")]
+    /// The KV cache has no page left, or the cache of states no place.
+    #[error("the cache is full: {needed} pages or states needed, {free} of {total} free")]
     CacheFull {
-        /// Pages the batch needs.
+        /// Pages the batch needs, or states.
         needed: usize,
-        /// Pages free.
+        /// Those that are free.
         free: usize,
-        /// Pages there are.
+        /// Those there are.
         total: usize,
+    },
+    /// Cached tokens cannot be moved to other positions; they must be run again there.
+    #[error("cached tokens cannot be moved: {found}; run them again at their new positions")]
+    CannotShift {
+        /// What stands in the way.
+        found: &'static str,
     },
     /// There is not enough memory for one block's keys and values.
     #[error("the KV cache needs {n_bytes} bytes for each block, which are not to be had")]

@@ -37,6 +37,7 @@ mod logprobs;
 mod model;
 mod page_table;
 mod prefix_cache;
+mod ref_pool;
 mod runner;
 mod sampler;
 mod scheduler;

@@ -109,7 +109,8 @@ impl Model {
                 found: n_ctx.to_string(),
                 allowed: format!("at most {} for {n_seq} requests at once", usize::MAX / n_seq),
             })?;
-        let cache = CacheOptions { n_tokens, ty: options.kv_type };
+        let mut cache = CacheOptions::new(n_tokens, options.kv_type);
+        (cache.n_seq, cache.n_batch) = (n_seq, options.n_batch.get());
         let device = CpuDevice::new(make_cpu(options));
         let decoder = Decoder::with_context(&file, device, cache, n_ctx)?;
         let spec = Arc::clone(decoder.spec());

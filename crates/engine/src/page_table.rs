@@ -1,10 +1,15 @@
-//! Which pages of the KV cache belong to which sequence.
+//! Which pages of a cache belong to which sequence.
 //!
 //! Keys and values live in pages of [`PAGE_LEN`] tokens. A sequence is a list of pages and a
 //! length; pages are reference-counted, so that a copy shares them, and a shared page is copied
 //! before its first write. This module is the bookkeeping alone: it says which slots to write and
-//! which pages to copy, and whoever holds the memory does it. One table serves all layers, since
-//! every layer caches the same tokens.
+//! which pages to copy, and whoever holds the memory does it. One table serves all layers that
+//! cache the same tokens.
+//!
+//! Layers with a window look back so many tokens and no further. Their table lets go of pages that
+//! lie before every window to come; the list keeps a place for each, so that position `i` is
+//! always in page `i / PAGE_LEN` of it. One page more than needed is held back, so that a sequence
+//! can be shortened a little.
 //!
 //! A slot is `page * PAGE_LEN + offset`.
 
@@ -12,14 +17,18 @@ use std::collections::HashMap;
 
 use crate::{
     batch::SeqId,
-    error::{Error, Result},
+    error::Result,
+    ref_pool::{PlaceId, RefPool},
 };
 
 /// Tokens in a page.
 pub const PAGE_LEN: usize = 32;
 
 /// A page's index in the pool.
-pub type PageId = u32;
+pub type PageId = PlaceId;
+
+/// Stands in a sequence's list for a page that was let go. No window reaches it.
+const DROPPED: PageId = PageId::MAX;
 
 /// Copy the first `n_slots` slots of a page to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,40 +53,60 @@ pub(crate) struct Placement {
 #[derive(Debug, Default)]
 struct Sequence {
     pages: Vec<PageId>,
+    /// How many of the first pages were let go.
+    n_dropped: usize,
     len: u32,
+}
+
+impl Sequence {
+    fn held(&self) -> &[PageId] {
+        &self.pages[self.n_dropped..]
+    }
 }
 
 /// The pages of a cache and the sequences that hold them.
 #[derive(Debug)]
 pub(crate) struct PageTable {
-    /// How many sequences hold each page; 0 means free.
-    holders: Vec<u32>,
-    free: Vec<PageId>,
+    pool: RefPool,
     sequences: HashMap<SeqId, Sequence>,
+    /// How many tokens a token sees, itself included; `None` where it sees all.
+    window: Option<usize>,
 }
 
 impl PageTable {
-    pub(crate) fn new(n_pages: u32) -> Self {
-        Self {
-            holders: vec![0; n_pages as usize],
-            // Reversed, so that pages are handed out from the first on.
-            free: (0..n_pages).rev().collect(),
-            sequences: HashMap::new(),
-        }
+    pub(crate) fn new(n_pages: u32, window: Option<usize>) -> Self {
+        Self { pool: RefPool::new(n_pages), sequences: HashMap::new(), window }
+    }
+
+    /// The pages that sequences of `n_tokens` tokens in all need, of which `n_seq` are at work, in
+    /// batches of `n_batch` tokens; as many ended sequences are provided for.
+    pub(crate) fn pages_for(
+        window: Option<usize>,
+        n_tokens: usize,
+        (n_seq, n_batch): (usize, usize),
+    ) -> usize {
+        let all = n_tokens.div_ceil(PAGE_LEN);
+        let Some(window) = window else { return all };
+        // Those that the window touches, and the one that is held back.
+        let of_one = window.div_ceil(PAGE_LEN).saturating_add(2);
+        let of_batch = n_batch.div_ceil(PAGE_LEN).saturating_add(n_seq);
+        of_one.saturating_mul(2).saturating_mul(n_seq).saturating_add(of_batch).min(all)
     }
 
     pub(crate) fn n_pages(&self) -> usize {
-        self.holders.len()
+        self.pool.len()
     }
 
+    #[cfg(test)]
     pub(crate) fn n_free(&self) -> usize {
-        self.free.len()
+        self.pool.n_free()
     }
 
     pub(crate) fn len(&self, seq: SeqId) -> u32 {
         self.sequences.get(&seq).map_or(0, |s| s.len)
     }
 
+    /// A page for each [`PAGE_LEN`] positions.
     pub(crate) fn pages(&self, seq: SeqId) -> &[PageId] {
         self.sequences.get(&seq).map_or(&[], |s| &s.pages)
     }
@@ -93,21 +122,18 @@ impl PageTable {
     /// Whether the last page is partly filled and somebody else's too.
     fn has_shared_tail(&self, sequence: &Sequence) -> bool {
         !(sequence.len as usize).is_multiple_of(PAGE_LEN)
-            && sequence.pages.last().is_some_and(|&p| self.holders[p as usize] > 1)
+            && sequence.pages.last().is_some_and(|&page| self.pool.is_shared(page))
     }
 
     /// Fails unless `needed` pages are free.
     pub(crate) fn require_free(&self, needed: usize) -> Result<()> {
-        if needed > self.free.len() {
-            return Err(Error::CacheFull { needed, free: self.n_free(), total: self.n_pages() });
-        }
-        Ok(())
+        self.pool.require_free(needed)
     }
 
     /// Lengthens a sequence by `n_new` tokens.
     ///
     /// # Errors
-    /// [`Error::CacheFull`]; nothing has changed then.
+    /// [`Error::CacheFull`](crate::Error::CacheFull); nothing has changed then.
     pub(crate) fn append(&mut self, seq: SeqId, n_new: usize) -> Result<Placement> {
         self.require_free(self.pages_needed(seq, n_new))?;
         let mut placement = Placement::default();
@@ -118,7 +144,7 @@ impl PageTable {
         for _ in 0..n_new {
             let offset = sequence.len as usize % PAGE_LEN;
             if offset == 0 {
-                sequence.pages.push(self.take());
+                sequence.pages.push(self.pool.take());
             }
             let page = *sequence.pages.last().expect("a page was pushed at offset 0");
             placement.slots.push(page as usize * PAGE_LEN + offset);
@@ -131,77 +157,97 @@ impl PageTable {
     /// Replaces a shared last page by one of the sequence's own.
     fn own_tail(&mut self, sequence: &mut Sequence) -> PageCopy {
         let from = sequence.pages.pop().expect("a shared tail is a page");
-        let to = self.take();
-        self.release(from);
+        let to = self.pool.take();
+        self.pool.release(from);
         sequence.pages.push(to);
         PageCopy { from, to, n_slots: sequence.len as usize % PAGE_LEN }
     }
 
-    fn take(&mut self) -> PageId {
-        let page = self.free.pop().expect("free pages were counted before");
-        self.holders[page as usize] = 1;
-        page
-    }
-
-    fn release(&mut self, page: PageId) {
-        let holders = &mut self.holders[page as usize];
-        *holders -= 1;
-        if *holders == 0 {
-            self.free.push(page);
+    /// Lets go of the pages that no later token of the sequence looks at.
+    pub(crate) fn trim(&mut self, seq: SeqId) {
+        let Some(sequence) = self.sequences.get_mut(&seq) else { return };
+        let Some(window) = self.window else { return };
+        let n_unseen = first_seen(sequence.len, window) / PAGE_LEN;
+        for page in sequence.n_dropped..n_unseen.saturating_sub(1) {
+            self.pool.release(std::mem::replace(&mut sequence.pages[page], DROPPED));
+            sequence.n_dropped = page + 1;
         }
     }
 
-    /// Makes `to` share the first `len` tokens of `from`.
+    /// How many of a sequence's first `len` tokens could be taken over: all, or none where a later
+    /// token would look at pages that were let go.
+    pub(crate) fn reusable(&self, seq: SeqId, len: u32) -> u32 {
+        let Some(sequence) = self.sequences.get(&seq) else { return 0 };
+        let len = len.min(sequence.len);
+        let first_held = sequence.n_dropped * PAGE_LEN;
+        let first_seen = self.window.map_or(0, |window| first_seen(len, window));
+        if first_held == 0 || first_held <= first_seen { len } else { 0 }
+    }
+
+    /// Makes `to` share the first `len` tokens of `from`, or as many of them as are
+    /// [`reusable`](Self::reusable).
     pub(crate) fn copy(&mut self, from: SeqId, to: SeqId, len: u32) {
         if from == to {
             return self.truncate(to, len);
         }
         self.truncate(to, 0);
-        let len = len.min(self.len(from));
+        let len = self.reusable(from, len);
         if len == 0 {
             return;
         }
-        let pages = self.pages(from)[..(len as usize).div_ceil(PAGE_LEN)].to_vec();
-        for &page in &pages {
-            self.holders[page as usize] += 1;
-        }
-        self.sequences.insert(to, Sequence { pages, len });
+        let from = &self.sequences[&from];
+        let pages = from.pages[..(len as usize).div_ceil(PAGE_LEN)].to_vec();
+        let copy = Sequence { pages, n_dropped: from.n_dropped, len };
+        copy.held().iter().for_each(|&page| self.pool.share(page));
+        self.sequences.insert(to, copy);
     }
 
-    /// Shortens a sequence to `len` tokens; 0 forgets it.
+    /// Shortens a sequence to `len` tokens, or to as many of them as are
+    /// [`reusable`](Self::reusable); 0 forgets it.
     pub(crate) fn truncate(&mut self, seq: SeqId, len: u32) {
+        let len = self.reusable(seq, len);
         let Some(mut sequence) = self.sequences.remove(&seq) else { return };
-        sequence.len = sequence.len.min(len);
-        let n_keep = (sequence.len as usize).div_ceil(PAGE_LEN);
-        for page in sequence.pages.drain(n_keep..) {
-            self.release(page);
+        sequence.len = len;
+        let n_keep = (len as usize).div_ceil(PAGE_LEN);
+        for page in sequence.pages.drain(n_keep.max(sequence.n_dropped)..) {
+            self.pool.release(page);
         }
-        if sequence.len > 0 {
+        if len > 0 {
             self.sequences.insert(seq, sequence);
         }
+    }
+
+    /// Whether pages of a sequence were let go.
+    pub(crate) fn has_dropped(&self, seq: SeqId) -> bool {
+        self.sequences.get(&seq).is_some_and(|sequence| sequence.n_dropped > 0)
+    }
+
+    /// How many pages [`make_exclusive`](Self::make_exclusive) would take.
+    pub(crate) fn n_shared(&self, seq: SeqId, from: u32) -> usize {
+        let Some(sequence) = self.sequences.get(&seq) else { return 0 };
+        let first = (from as usize / PAGE_LEN).max(sequence.n_dropped);
+        sequence.pages.iter().skip(first).filter(|&&page| self.pool.is_shared(page)).count()
     }
 
     /// Gives the sequence pages of its own from the one that holds position `from` on, so that
     /// they may be rewritten; says what must be copied for it.
     ///
     /// # Errors
-    /// [`Error::CacheFull`]; nothing has changed then.
+    /// [`Error::CacheFull`](crate::Error::CacheFull); nothing has changed then.
     pub(crate) fn make_exclusive(&mut self, seq: SeqId, from: u32) -> Result<Vec<PageCopy>> {
-        let first = from as usize / PAGE_LEN;
-        let is_shared = |page: &&PageId| self.holders[**page as usize] > 1;
-        let n_shared = self.pages(seq).iter().skip(first).filter(is_shared).count();
-        self.require_free(n_shared)?;
-        let Some(mut sequence) = self.sequences.remove(&seq) else { return Ok(Vec::new()) };
+        let n_shared = self.n_shared(seq, from);
+        self.pool.require_free(n_shared)?;
+        let Some(sequence) = self.sequences.get_mut(&seq) else { return Ok(Vec::new()) };
+        let first = (from as usize / PAGE_LEN).max(sequence.n_dropped);
         let mut copies = Vec::with_capacity(n_shared);
         for page in sequence.pages.iter_mut().skip(first) {
-            if self.holders[*page as usize] > 1 {
-                let to = self.take();
-                self.release(*page);
+            if self.pool.is_shared(*page) {
+                let to = self.pool.take();
+                self.pool.release(*page);
                 copies.push(PageCopy { from: *page, to, n_slots: PAGE_LEN });
                 *page = to;
             }
         }
-        self.sequences.insert(seq, sequence);
         Ok(copies)
     }
 
@@ -215,18 +261,24 @@ impl PageTable {
     }
 }
 
+/// The first position that the token behind `len` tokens sees.
+fn first_seen(len: u32, window: usize) -> usize {
+    (len as usize + 1).saturating_sub(window)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::Error;
 
     const A: SeqId = SeqId(0);
     const B: SeqId = SeqId(1);
 
     #[test]
     fn tokens_fill_pages_in_order() {
-        let mut table = PageTable::new(3);
+        let mut table = PageTable::new(3, None);
         let placement = table.append(A, PAGE_LEN + 1).unwrap();
         assert_eq!(placement.slots, (0..=PAGE_LEN).collect::<Vec<_>>());
         assert_eq!(table.n_free(), 1);
@@ -235,7 +287,7 @@ mod tests {
 
     #[test]
     fn a_full_cache_refuses_and_changes_nothing() {
-        let mut table = PageTable::new(1);
+        let mut table = PageTable::new(1, None);
         table.append(A, 3).unwrap();
         let error = table.append(A, PAGE_LEN).unwrap_err();
         assert!(matches!(error, Error::CacheFull { needed: 1, free: 0, total: 1 }), "{error}");
@@ -245,7 +297,7 @@ mod tests {
 
     #[test]
     fn a_copy_shares_pages_until_it_is_written() {
-        let mut table = PageTable::new(4);
+        let mut table = PageTable::new(4, None);
         table.append(A, PAGE_LEN + 5).unwrap();
         table.copy(A, B, PAGE_LEN as u32 + 3);
         assert_eq!(table.n_free(), 2);
@@ -257,7 +309,7 @@ mod tests {
 
     #[test]
     fn a_full_last_page_needs_no_copy() {
-        let mut table = PageTable::new(3);
+        let mut table = PageTable::new(3, None);
         table.append(A, PAGE_LEN).unwrap();
         table.copy(A, B, PAGE_LEN as u32);
         assert_eq!(table.append(B, 1).unwrap().copies, []);
@@ -265,7 +317,7 @@ mod tests {
 
     #[test]
     fn exclusive_pages_leave_the_other_holder_alone() {
-        let mut table = PageTable::new(8);
+        let mut table = PageTable::new(8, None);
         table.append(A, 3 * PAGE_LEN).unwrap();
         table.copy(A, B, 3 * PAGE_LEN as u32);
         let copies = table.make_exclusive(B, PAGE_LEN as u32).unwrap();
@@ -274,35 +326,75 @@ mod tests {
         assert_eq!(table.pages(B)[0], 0);
     }
 
+    #[test]
+    fn pages_that_left_the_window_are_handed_out_again() {
+        let mut table = PageTable::new(4, Some(20));
+        for n in 1..40 * PAGE_LEN as u32 {
+            table.append(A, 1).unwrap();
+            table.trim(A);
+            assert_eq!(table.len(A), n);
+        }
+        assert!(table.has_dropped(A));
+    }
+
+    #[test]
+    fn what_a_dropped_page_held_cannot_be_taken_over() {
+        let (len, window) = (10 * PAGE_LEN as u32, 2 * PAGE_LEN);
+        let mut table = PageTable::new(20, Some(window));
+        table.append(A, len as usize).unwrap();
+        table.trim(A);
+        assert_eq!(table.reusable(A, len + 9), len);
+        assert_eq!(table.reusable(A, len - PAGE_LEN as u32), len - PAGE_LEN as u32);
+        assert_eq!(table.reusable(A, len - 2 * PAGE_LEN as u32), 0);
+        table.copy(A, B, len - 2 * PAGE_LEN as u32);
+        assert_eq!((table.len(B), table.n_free()), (0, 17));
+        table.copy(A, B, len - 5);
+        assert_eq!((table.len(B), table.n_free()), (len - 5, 17));
+    }
+
+    #[test]
+    fn a_window_needs_few_pages_however_long_the_context() {
+        assert_eq!(PageTable::pages_for(None, 1 << 20, (1, 512)), 1 << 15);
+        // Twice 32 and 2 pages, 16 for a batch and 1 for its rest.
+        assert_eq!(PageTable::pages_for(Some(1024), 1 << 20, (1, 512)), 85);
+        assert_eq!(PageTable::pages_for(Some(1024), 64, (1, 512)), 2);
+        assert_eq!(PageTable::pages_for(Some(usize::MAX), 96, (usize::MAX, 512)), 3);
+    }
+
     proptest! {
-        /// No page is lost, owned by too few or too many, or freed in use, whatever happens.
+        /// No page is lost, owned by too few or too many, or freed in use, whatever happens, and
+        /// every page that a next token looks at is there.
         #[test]
-        fn pages_are_conserved(ops in prop::collection::vec((0u8..4, 0u32..4, 0u32..4, 0u32..90), 1..60)) {
-            let mut table = PageTable::new(9);
+        fn pages_are_conserved(
+            window in prop::option::of(1usize..70),
+            ops in prop::collection::vec((0u8..5, 0u32..4, 0u32..4, 0u32..90), 1..60),
+        ) {
+            let mut table = PageTable::new(9, window);
             for (op, a, b, n) in ops {
                 match op {
                     0 => drop(table.append(SeqId(a), n as usize)),
                     1 => table.copy(SeqId(a), SeqId(b), n),
                     2 => table.truncate(SeqId(a), n),
+                    3 => table.trim(SeqId(a)),
                     _ => drop(table.make_exclusive(SeqId(a), n)),
                 }
-                let mut holders = vec![0; table.n_pages()];
                 for sequence in table.sequences.values() {
-                    prop_assert_eq!(sequence.pages.len(), (sequence.len as usize).div_ceil(PAGE_LEN));
-                    sequence.pages.iter().for_each(|&p| holders[p as usize] += 1);
+                    let Sequence { pages, n_dropped, len } = sequence;
+                    prop_assert_eq!(pages.len(), (*len as usize).div_ceil(PAGE_LEN));
+                    let is_dropped = |page: &PageId| *page == DROPPED;
+                    prop_assert!(pages[..*n_dropped].iter().all(is_dropped));
+                    prop_assert!(!sequence.held().iter().any(is_dropped));
+                    let first = window.map_or(0, |window| first_seen(*len, window));
+                    prop_assert!(n_dropped * PAGE_LEN <= first);
                 }
-                prop_assert_eq!(&holders, &table.holders);
-                let mut free = table.free.clone();
-                free.sort_unstable();
-                let unheld: Vec<PageId> = (0..9).filter(|&p| holders[p as usize] == 0).collect();
-                prop_assert_eq!(free, unheld);
+                table.pool.assert_held(table.sequences.values().flat_map(|s| s.held()).copied());
             }
         }
 
         /// After an append the new slots are nobody else's.
         #[test]
         fn written_slots_are_exclusive(n in 1usize..80, shared in 0u32..80, more in 1usize..40) {
-            let mut table = PageTable::new(16);
+            let mut table = PageTable::new(16, None);
             table.append(A, n).unwrap();
             table.copy(A, B, shared);
             let slots = table.append(B, more).unwrap().slots;

@@ -5,6 +5,9 @@
 //! the same system prompt, the same request again. Pages are shared, so a sequence that is kept
 //! costs only what nobody else holds; when room is needed, the one unused for longest goes.
 //!
+//! A sequence can be taken over only as far as the runner can go back to; where that is not
+//! everywhere, copies of beginnings are kept beside their continuations.
+//!
 //! Tokens are compared themselves, never by a hash. This module is the bookkeeping; the runner
 //! holds the memory.
 
@@ -28,11 +31,15 @@ pub(crate) struct PrefixCache {
 }
 
 impl PrefixCache {
-    /// The sequence that shares the longest beginning with `tokens`, and how long that is; `None`
-    /// if none shares any.
-    pub(crate) fn find(&mut self, tokens: &[TokenId]) -> Option<(SeqId, usize)> {
+    /// The sequence that can give the longest beginning of `tokens`, and how long that is; `None`
+    /// if none can give any. `reusable` says how many of a sequence's first tokens can be taken.
+    pub(crate) fn find(
+        &mut self,
+        tokens: &[TokenId],
+        reusable: impl Fn(SeqId, usize) -> usize,
+    ) -> Option<(SeqId, usize)> {
         self.clock += 1;
-        let shared = |kept: &Kept| common_prefix(&kept.tokens, tokens);
+        let shared = |kept: &Kept| reusable(kept.id, common_prefix(&kept.tokens, tokens));
         let best = self.kept.iter_mut().max_by_key(|kept| shared(kept))?;
         let n = shared(best);
         if n == 0 {
@@ -42,14 +49,29 @@ impl PrefixCache {
         Some((best.id, n))
     }
 
+    /// The longest beginning that `tokens` shares with a sequence, whether it can be taken or not.
+    pub(crate) fn longest_shared(&self, tokens: &[TokenId]) -> usize {
+        let shared = self.kept.iter().map(|kept| common_prefix(&kept.tokens, tokens));
+        shared.max().unwrap_or(0)
+    }
+
     /// Keeps an ended sequence; answers those that need not be kept any longer: shorter beginnings
-    /// of it, itself if a longer one is there, and the oldest beyond the bound.
-    pub(crate) fn insert(&mut self, id: SeqId, tokens: Vec<TokenId>) -> Vec<SeqId> {
+    /// that can be taken of it as well, itself if a longer one can give it, and the oldest beyond
+    /// the bound. `reusable` is as for [`find`](Self::find).
+    pub(crate) fn insert(
+        &mut self,
+        id: SeqId,
+        tokens: Vec<TokenId>,
+        reusable: impl Fn(SeqId, usize) -> usize,
+    ) -> Vec<SeqId> {
         self.clock += 1;
-        if tokens.is_empty() || self.kept.iter().any(|kept| kept.tokens.starts_with(&tokens)) {
+        let gives = |id: SeqId, own: &[TokenId], beginning: &[TokenId]| {
+            own.starts_with(beginning) && reusable(id, beginning.len()) == beginning.len()
+        };
+        if tokens.is_empty() || self.kept.iter().any(|kept| gives(kept.id, &kept.tokens, &tokens)) {
             return vec![id];
         }
-        let is_shorter = |kept: &mut Kept| tokens.starts_with(&kept.tokens);
+        let is_shorter = |kept: &mut Kept| gives(id, &tokens, &kept.tokens);
         let mut dropped: Vec<SeqId> =
             self.kept.extract_if(.., is_shorter).map(|kept| kept.id).collect();
         self.kept.push(Kept { id, tokens, last_used: self.clock });
@@ -79,30 +101,47 @@ mod tests {
         ids.iter().map(|id| id.0).collect()
     }
 
+    /// Every beginning can be taken.
+    fn all(_: SeqId, n: usize) -> usize {
+        n
+    }
+
     #[test]
     fn the_longest_beginning_is_found() {
         let mut cache = PrefixCache::default();
-        cache.insert(SeqId(1), vec![1, 2, 3]);
-        cache.insert(SeqId(2), vec![1, 2, 4, 5]);
-        assert_eq!(cache.find(&[1, 2, 4, 9]), Some((SeqId(2), 3)));
-        assert_eq!(cache.find(&[9]), None);
+        cache.insert(SeqId(1), vec![1, 2, 3], all);
+        cache.insert(SeqId(2), vec![1, 2, 4, 5], all);
+        assert_eq!(cache.find(&[1, 2, 4, 9], all), Some((SeqId(2), 3)));
+        assert_eq!(cache.find(&[9], all), None);
     }
 
     #[test]
     fn a_beginning_of_another_is_not_kept_beside_it() {
         let mut cache = PrefixCache::default();
-        cache.insert(SeqId(1), vec![1, 2]);
-        assert_eq!(ids(&cache.insert(SeqId(2), vec![1, 2, 3])), [1]);
-        assert_eq!(ids(&cache.insert(SeqId(3), vec![1])), [3]);
-        assert_eq!(ids(&cache.insert(SeqId(4), vec![])), [4]);
+        cache.insert(SeqId(1), vec![1, 2], all);
+        assert_eq!(ids(&cache.insert(SeqId(2), vec![1, 2, 3], all)), [1]);
+        assert_eq!(ids(&cache.insert(SeqId(3), vec![1], all)), [3]);
+        assert_eq!(ids(&cache.insert(SeqId(4), vec![], all)), [4]);
+    }
+
+    #[test]
+    fn a_beginning_that_its_continuation_cannot_give_is_kept() {
+        let mut cache = PrefixCache::default();
+        // What has 2 tokens gives them whole, what has more gives all or nothing.
+        let whole = |id: SeqId, n: usize| if n < id.0 as usize { 0 } else { id.0 as usize };
+        cache.insert(SeqId(2), vec![1, 2], whole);
+        assert!(cache.insert(SeqId(4), vec![1, 2, 3, 4], whole).is_empty());
+        assert_eq!(cache.find(&[1, 2, 3, 9], whole), Some((SeqId(2), 2)));
+        assert_eq!(cache.find(&[1, 2, 3, 4, 9], whole), Some((SeqId(4), 4)));
+        assert_eq!(cache.longest_shared(&[1, 2, 3, 9]), 3);
     }
 
     #[test]
     fn the_one_unused_for_longest_goes_first() {
         let mut cache = PrefixCache::default();
-        cache.insert(SeqId(1), vec![1]);
-        cache.insert(SeqId(2), vec![2]);
-        cache.find(&[1]);
+        cache.insert(SeqId(1), vec![1], all);
+        cache.insert(SeqId(2), vec![2], all);
+        cache.find(&[1], all);
         assert_eq!(cache.evict(), Some(SeqId(2)));
         assert_eq!(cache.evict(), Some(SeqId(1)));
         assert_eq!(cache.evict(), None);
@@ -112,7 +151,7 @@ mod tests {
     fn there_is_a_bound_on_their_number() {
         let mut cache = PrefixCache::default();
         let dropped: Vec<u32> =
-            (0..100u32).flat_map(|i| cache.insert(SeqId(i), vec![i])).map(|id| id.0).collect();
+            (0..100u32).flat_map(|i| cache.insert(SeqId(i), vec![i], all)).map(|id| id.0).collect();
         assert_eq!(dropped, (0..36).collect::<Vec<_>>());
     }
 }

@@ -38,18 +38,37 @@ pub trait Runner: Send {
     /// Number of cached tokens of a sequence; 0 for one never seen.
     fn n_cached(&self, seq: SeqId) -> u32;
 
-    /// Makes `to` an independent copy of the first `len` tokens of `from`, sharing memory.
-    /// What `to` held before is dropped.
+    /// How many of a sequence's first `len` tokens [`copy`](Self::copy) can take over and
+    /// [`truncate`](Self::truncate) can leave.
+    ///
+    /// All of them where every token leaves its own keys for good. A model that forgets what left
+    /// its window can only go back a little, and one that folds tokens into a state not at all:
+    /// then it is the whole sequence, if that is no longer than `len`, or nothing.
+    fn reusable(&self, seq: SeqId, len: u32) -> u32 {
+        len.min(self.n_cached(seq))
+    }
+
+    /// Whether a sequence may lose beginnings of itself: whether [`reusable`](Self::reusable) may
+    /// be less than what is cached. Copies made on the way keep what will be wanted again.
+    fn needs_checkpoints(&self) -> bool {
+        false
+    }
+
+    /// Makes `to` an independent copy of the first `len` tokens of `from`, or of as many of them
+    /// as are [`reusable`](Self::reusable), sharing memory. What `to` held before is dropped.
     fn copy(&mut self, from: SeqId, to: SeqId, len: u32);
 
-    /// Drops the tokens of a sequence from position `len` on; 0 frees the sequence.
+    /// Drops the tokens of a sequence from position `len` on, and those before it that are not
+    /// [`reusable`](Self::reusable); 0 frees the sequence.
     fn truncate(&mut self, seq: SeqId, len: u32);
 
     /// Drops the tokens in `range` and moves those behind it down, as if they had been computed
     /// at their new positions.
     ///
     /// # Errors
-    /// When the cache has no page left for a part that another sequence shares.
+    /// [`Error::CannotShift`](crate::Error::CannotShift) where tokens do not keep keys that could
+    /// be moved; [`Error::CacheFull`](crate::Error::CacheFull) when there is no page left for a
+    /// part that another sequence shares. The sequence is then as it was before.
     fn shift(&mut self, seq: SeqId, range: Range<u32>) -> Result<()>;
 }
 

@@ -110,12 +110,41 @@ impl<R: Runner> Scheduler<R> {
 
     /// Takes over what an earlier or a running sequence has computed already.
     fn reuse(&mut self, sequence: &mut Sequence) {
+        let Self { runner, active, ended, .. } = self;
         let wanted = sequence.reusable();
-        let running = self.active.iter().map(|other| (other.id(), other.shared_with(wanted)));
-        let best = running.chain(self.ended.find(wanted)).max_by_key(|(_, n)| *n);
-        if let Some((from, n)) = best.filter(|(_, n)| *n > 0) {
-            self.runner.copy(from, sequence.id(), n as u32);
+        let reusable = |id, n| reusable(runner, id, n);
+        let running = active
+            .iter()
+            .map(|other| (other.id(), reusable(other.id(), other.shared_with(wanted))));
+        let best = running.chain(ended.find(wanted, reusable)).max_by_key(|(_, n)| *n);
+        let (from, n) = best.unwrap_or((sequence.id(), 0));
+        if runner.needs_checkpoints() {
+            let shared = active.iter().map(|other| other.shared_with(wanted)).max().unwrap_or(0);
+            let n_shared = shared.max(ended.longest_shared(wanted));
+            sequence.plan_checkpoints(n, n_shared);
+        }
+        if n > 0 {
+            runner.copy(from, sequence.id(), n as u32);
             sequence.set_reused(n);
+        }
+    }
+
+    /// Keeps copies of the sequences that have come to a place which may be gone back to.
+    fn keep_checkpoints(&mut self) {
+        let Self { runner, active, ended, next_id, .. } = self;
+        for sequence in active {
+            let Some(tokens) = sequence.take_checkpoint() else { continue };
+            let id = SeqId(*next_id);
+            *next_id = next_id.wrapping_add(1);
+            runner.copy(sequence.id(), id, tokens.len() as u32);
+            Self::keep(runner, ended, (id, tokens));
+        }
+    }
+
+    /// Keeps a sequence for requests that begin like it.
+    fn keep(runner: &mut R, ended: &mut PrefixCache, (id, tokens): (SeqId, Vec<TokenId>)) {
+        for unneeded in ended.insert(id, tokens, |id, n| reusable(runner, id, n)) {
+            runner.truncate(unneeded, 0);
         }
     }
 
@@ -154,12 +183,10 @@ impl<R: Runner> Scheduler<R> {
 
     /// Lets go of the sequences that `is_over` picks, and keeps what they computed.
     fn release(&mut self, is_over: impl Fn(&Sequence) -> bool) {
-        for sequence in self.active.extract_if(.., |sequence| is_over(sequence)) {
-            let n_cached = self.runner.n_cached(sequence.id()) as usize;
-            let (id, tokens) = sequence.into_cached(n_cached);
-            for unneeded in self.ended.insert(id, tokens) {
-                self.runner.truncate(unneeded, 0);
-            }
+        let Self { runner, active, ended, .. } = self;
+        for sequence in active.extract_if(.., |sequence| is_over(sequence)) {
+            let n_cached = runner.n_cached(sequence.id()) as usize;
+            Self::keep(runner, ended, sequence.into_cached(n_cached));
         }
     }
 
@@ -200,11 +227,17 @@ impl<R: Runner> Scheduler<R> {
             let sequence = active.iter_mut().find(|s| s.id() == token.seq);
             sequence.expect("a batch is made of active sequences").take_logits(row, tokenizer);
         }
+        self.keep_checkpoints();
+        let Self { runner, active, ended, .. } = self;
         for sequence in active.iter_mut().filter(|s| !s.is_done()) {
             let Some(dropped) = sequence.overflow() else { continue };
             let positions = dropped.start as u32..dropped.end as u32;
             match Self::with_room(runner, ended, |r| r.shift(sequence.id(), positions.clone())) {
                 Ok(()) => sequence.drop_tokens(dropped),
+                Err(Error::CannotShift { .. }) => {
+                    runner.truncate(sequence.id(), 0);
+                    sequence.rerun_without(dropped);
+                }
                 Err(error) => sequence.fail(error),
             }
         }
@@ -220,6 +253,11 @@ impl<R: Runner> Scheduler<R> {
             }
         }
     }
+}
+
+/// How many of a sequence's first `n` tokens can be taken over.
+fn reusable(runner: &impl Runner, id: SeqId, n: usize) -> usize {
+    runner.reusable(id, n as u32) as usize
 }
 
 #[cfg(test)]

@@ -28,8 +28,9 @@ use self::{
 };
 use crate::args::BenchArgs;
 
-/// The sequence that reads; the others continue copies of its beginning.
-const FIRST: SeqId = SeqId(0);
+/// The sequence that holds the context; the others, 1 and up, continue copies of it, because not
+/// every model can go back to where it was.
+const CONTEXT: SeqId = SeqId(0);
 /// The longest piece of a prompt that runs at once, as in a server.
 const N_BATCH: usize = 512;
 /// More than what two pages of the cache hold: one sequence's first and last, half empty.
@@ -80,9 +81,11 @@ fn load(
 ) -> camelid_engine::Result<Decoder<CpuDevice>> {
     let device = CpuDevice::new(Cpu::new(Kernels::detect(), team));
     let n_written = args.parallel * (args.n_generate + PAGE_SLACK);
-    let n_tokens = (args.depth + args.n_prompt.max(n_written)) as usize;
+    let n_tokens = (args.depth + (args.n_prompt + PAGE_SLACK).max(n_written)) as usize;
     let n_ctx = (args.depth + args.n_prompt.max(args.n_generate).max(1)) as usize;
-    Decoder::with_context(file, device, CacheOptions { n_tokens, ty: KvType::F16 }, n_ctx)
+    let mut cache = CacheOptions::new(n_tokens, KvType::F16);
+    cache.n_seq = args.parallel as usize + 1;
+    Decoder::with_context(file, device, cache, n_ctx)
 }
 
 /// A model at work, measured.
@@ -96,29 +99,30 @@ struct Bench {
 
 impl Bench {
     fn fill_context(&mut self) -> Result<()> {
-        read_tokens(&mut self.decoder, 0, self.n_depth)
+        read_tokens(&mut self.decoder, CONTEXT, 0, self.n_depth)
     }
 
     /// Reads a prompt behind the context.
     fn read(&mut self, n_tokens: u32) -> Result<()> {
-        self.decoder.truncate(FIRST, self.n_depth);
-        read_tokens(&mut self.decoder, self.n_depth, n_tokens)
+        self.decoder.copy(CONTEXT, SeqId(1), self.n_depth);
+        read_tokens(&mut self.decoder, SeqId(1), self.n_depth, n_tokens)?;
+        self.decoder.truncate(SeqId(1), 0);
+        Ok(())
     }
 
     /// Writes `n_tokens` in each of `n_seq` sequences, a token of each at a time.
     fn write(&mut self, n_tokens: u32, n_seq: u32) -> Result<()> {
         let depth = self.n_depth;
-        self.decoder.truncate(FIRST, depth);
-        for seq in 1..n_seq {
-            self.decoder.copy(FIRST, SeqId(seq), depth);
+        for seq in 1..=n_seq {
+            self.decoder.copy(CONTEXT, SeqId(seq), depth);
         }
         let mut batch = Batch::new();
         for (pos, token) in (depth..).zip(random_tokens(n_tokens, self.decoder.n_vocab())) {
             batch.clear();
-            (0..n_seq).for_each(|seq| batch.push(SeqId(seq), pos, token, true));
+            (1..=n_seq).for_each(|seq| batch.push(SeqId(seq), pos, token, true));
             self.decoder.forward(&batch)?;
         }
-        (1..n_seq).for_each(|seq| self.decoder.truncate(SeqId(seq), 0));
+        (1..=n_seq).for_each(|seq| self.decoder.truncate(SeqId(seq), 0));
         Ok(())
     }
 
@@ -148,11 +152,16 @@ fn per_second(n_tokens: u32, time: Duration) -> f64 {
     f64::from(n_tokens) / time.as_secs_f64()
 }
 
-/// Runs `n_tokens` of the first sequence from position `pos` on.
-fn read_tokens(decoder: &mut Decoder<CpuDevice>, pos: u32, n_tokens: u32) -> Result<()> {
+/// Runs `n_tokens` of a sequence from position `pos` on.
+fn read_tokens(
+    decoder: &mut Decoder<CpuDevice>,
+    seq: SeqId,
+    pos: u32,
+    n_tokens: u32,
+) -> Result<()> {
     let tokens = random_tokens(n_tokens, decoder.n_vocab());
     for (pos, tokens) in (pos..).step_by(N_BATCH).zip(tokens.chunks(N_BATCH)) {
-        decoder.forward(&Batch::prompt(FIRST, pos, tokens))?;
+        decoder.forward(&Batch::prompt(seq, pos, tokens))?;
     }
     Ok(())
 }

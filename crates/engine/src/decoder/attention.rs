@@ -5,7 +5,7 @@ use camelid_kernels::Rope;
 use super::{
     forward::{Scratch, norm},
     layer::Layer,
-    plan::Plan,
+    plan::{Plan, Span},
 };
 use crate::{
     device::Device,
@@ -40,9 +40,10 @@ impl<D: Device> Scratch<D> {
         if let Some(position_scale) = spec.position_scale {
             device.scale_rows(&mut self.q, &position_factors(position_scale, &plan.pos));
         }
-        device.store(&mut layer.cache, &plan.slots, &self.k, &self.v);
+        let Span { slots, views } = &plan.spans[layer.table];
+        device.store(&mut layer.cache, slots, &self.k, &self.v);
         let Layer { attention, cache, .. } = layer;
-        device.attention(attention, cache, &plan.views, &self.q, &mut self.seen);
+        device.attention(attention, cache, views, &self.q, &mut self.seen);
         weights.output.apply(device, &self.seen, &mut self.delta);
     }
 

@@ -11,7 +11,7 @@
 use super::{
     forward::{Scratch, norm},
     layer::Layer,
-    plan::Plan,
+    plan::{Plan, Span},
 };
 use crate::{
     device::{Columns, Device},
@@ -36,8 +36,9 @@ impl<D: Device> Scratch<D> {
             device.rope(&mut self.q, head_dim, &plan.pos, rope);
             device.rope(&mut self.k, head_dim, &plan.pos, rope);
         }
-        device.store(&mut layer.cache, &plan.slots, &self.k, &self.k);
-        device.attention(&layer.attention, &layer.cache, &plan.views, &self.q, &mut self.v);
+        let Span { slots, views } = &plan.spans[layer.table];
+        device.store(&mut layer.cache, slots, &self.k, &self.k);
+        device.attention(&layer.attention, &layer.cache, views, &self.q, &mut self.v);
         self.latent_values(device, spec, weights);
         weights.output.apply(device, &self.seen, &mut self.delta);
     }

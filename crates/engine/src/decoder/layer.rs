@@ -2,6 +2,7 @@
 
 use camelid_kernels::{Attention, KvType, Rope, RopeParams, Yarn};
 
+use super::memory::Memory;
 use crate::{
     device::{CacheShape, Device},
     error::Result,
@@ -11,6 +12,8 @@ use crate::{
 
 /// What a block keeps between batches.
 pub(super) struct Layer<D: Device> {
+    /// The page table of its cache.
+    pub(super) table: usize,
     pub(super) cache: D::Cache,
     pub(super) rope: Option<Rope>,
     pub(super) attention: Attention,
@@ -20,7 +23,7 @@ pub(super) struct Layer<D: Device> {
 pub(super) fn make_layers<D: Device>(
     (spec, weights): (&ModelSpec, &Weights<D>),
     device: &D,
-    (n_pages, ty): (usize, KvType),
+    (memory, ty): (&Memory, KvType),
     n_ctx: usize,
 ) -> Result<Vec<Layer<D>>> {
     let layer = |(mixer, weights_of_mixer): (&TokenMixer, &MixerWeights<D>)| {
@@ -35,13 +38,14 @@ pub(super) fn make_layers<D: Device>(
             TokenMixer::Latent(spec) => (Some(&spec.rope), latent(spec)),
         };
         let rope = rope.map(|rope| make_rope(rope, &weights.rope_factors, n_ctx)).transpose()?;
+        let (table, n_pages) = memory.table_of(mixer, n_ctx);
         let shape = CacheShape {
             n_pages,
             n_head_kv: attention.n_head_kv,
             head_dim: attention.head_dim,
             ty,
         };
-        Ok(Layer { cache: device.cache(shape)?, rope, attention })
+        Ok(Layer { table, cache: device.cache(shape)?, rope, attention })
     };
     let mixers = spec.blocks.iter().map(|block| &block.mixer);
     mixers.zip(weights.blocks.iter().map(|block| &block.mixer)).map(layer).collect()

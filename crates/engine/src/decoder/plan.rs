@@ -7,27 +7,34 @@ use crate::{
     batch::{Batch, SeqId},
     device::{Device, View},
     error::{Error, Result},
-    page_table::Placement,
-    runner::Runner,
+    page_table::{PageTable, Placement},
 };
 
 /// A batch, taken apart into what the operations need.
 pub(super) struct Plan {
     pub(super) ids: Vec<u32>,
     pub(super) pos: Vec<u32>,
-    pub(super) slots: Vec<usize>,
-    pub(super) views: Vec<View>,
+    /// Where to write and to look, for each page table.
+    pub(super) spans: Vec<Span>,
     /// Indices of the tokens whose logits are wanted.
     pub(super) outputs: Vec<usize>,
+}
+
+/// What the layers of one page table write and see of a batch.
+pub(super) struct Span {
+    /// A place for each token's keys and values.
+    pub(super) slots: Vec<usize>,
+    /// What each token sees.
+    pub(super) views: Vec<View>,
 }
 
 impl<D: Device> Decoder<D> {
     /// Checks a batch and finds places for its keys and values. Changes nothing if it fails.
     pub(super) fn plan(&mut self, batch: &Batch) -> Result<Plan> {
         self.check_tokens(batch)?;
-        let placement = self.place(batch)?;
+        let placements = self.memory.append(batch)?;
         for layer in &mut self.layers {
-            for &copy in &placement.copies {
+            for &copy in &placements[layer.table].copies {
                 self.device.copy_page(&mut layer.cache, copy);
             }
         }
@@ -35,8 +42,7 @@ impl<D: Device> Decoder<D> {
         Ok(Plan {
             ids: tokens.iter().map(|t| t.token).collect(),
             pos: tokens.iter().map(|t| t.pos).collect(),
-            slots: placement.slots,
-            views: self.views(batch),
+            spans: self.spans(batch, placements),
             outputs: (0..tokens.len()).filter(|&i| tokens[i].want_logits).collect(),
         })
     }
@@ -46,7 +52,7 @@ impl<D: Device> Decoder<D> {
         let outside = batch.tokens().iter().find(|t| t.token as usize >= n_vocab);
         outside.map_or(Ok(()), |t| Err(Error::TokenOutOfRange { id: t.token, n_vocab }))?;
         for (seq, run) in runs(batch) {
-            for (len, token) in (self.pages.len(seq)..).zip(&batch.tokens()[run]) {
+            for (len, token) in (self.memory.len(seq)..).zip(&batch.tokens()[run]) {
                 if token.pos != len {
                     return Err(Error::Position { seq, len, pos: token.pos });
                 }
@@ -69,29 +75,26 @@ impl<D: Device> Decoder<D> {
         })
     }
 
-    /// Slots for a batch's tokens, in batch order.
-    fn place(&mut self, batch: &Batch) -> Result<Placement> {
-        self.check_room(batch)?;
-        let mut all = Placement::default();
-        for (seq, run) in runs(batch) {
-            let placement = self.pages.append(seq, run.len())?;
-            all.slots.extend(placement.slots);
-            all.copies.extend(placement.copies);
-        }
-        Ok(all)
+    fn spans(&self, batch: &Batch, placements: Vec<Placement>) -> Vec<Span> {
+        let span = |(table, placement): (usize, Placement)| Span {
+            slots: placement.slots,
+            views: views(batch, self.memory.table(table)),
+        };
+        placements.into_iter().enumerate().map(span).collect()
     }
+}
 
-    fn views(&self, batch: &Batch) -> Vec<View> {
-        let mut views = Vec::with_capacity(batch.len());
-        for (seq, run) in runs(batch) {
-            let pages: Arc<[u32]> = self.pages.pages(seq).into();
-            views.extend(batch.tokens()[run].iter().map(|token| View {
-                pages: Arc::clone(&pages),
-                n_visible: token.pos as usize + 1,
-            }));
-        }
-        views
+fn views(batch: &Batch, table: &PageTable) -> Vec<View> {
+    let mut views = Vec::with_capacity(batch.len());
+    for (seq, run) in runs(batch) {
+        let pages: Arc<[u32]> = table.pages(seq).into();
+        views.extend(
+            batch.tokens()[run]
+                .iter()
+                .map(|token| View { pages: Arc::clone(&pages), n_visible: token.pos as usize + 1 }),
+        );
     }
+    views
 }
 
 /// A batch's runs of tokens of one sequence, as ranges of indices.

@@ -19,6 +19,10 @@ use crate::{
 
 use super::Request;
 
+/// How long before the end of a prompt a copy is kept: more tokens than templates put behind the
+/// last message, which are other ones in the next turn.
+const CHECKPOINT_DISTANCE: usize = 8;
+
 /// A request's state between steps.
 #[derive(Debug)]
 pub(super) struct Sequence {
@@ -31,6 +35,8 @@ pub(super) struct Sequence {
     n_prompt: usize,
     n_prompt_cached: usize,
     is_shifted: bool,
+    /// Numbers of tokens at which a copy is to be kept, the next one last.
+    checkpoints: Vec<usize>,
     n_generated: usize,
     n_ctx: usize,
     options: GenerateOptions,
@@ -62,6 +68,7 @@ impl Sequence {
             tokens,
             n_prompt_cached: 0,
             is_shifted: false,
+            checkpoints: Vec::new(),
             n_generated: 0,
             n_ctx,
             sampler: Sampler::new(options.sampler.clone())?,
@@ -107,7 +114,7 @@ impl Sequence {
             return;
         }
         self.started.get_or_insert_with(Instant::now);
-        let end = self.n_run + n;
+        let end = (self.n_run + n).min(self.checkpoints.last().copied().unwrap_or(usize::MAX));
         let pos = u32::try_from(self.n_run).expect("a context is shorter than 2^32 tokens");
         batch.push_slice(self.id, pos, &self.tokens[self.n_run..end], end == self.tokens.len());
         self.n_run = end;
@@ -189,6 +196,32 @@ impl Sequence {
         self.n_run -= dropped.len();
         self.tokens.drain(dropped);
         self.is_shifted = true;
+    }
+
+    /// Notes that the runner has forgotten everything, and is to run what is left without these
+    /// tokens.
+    pub(super) fn rerun_without(&mut self, dropped: Range<usize>) {
+        self.tokens.drain(dropped);
+        self.n_run = 0;
+        self.checkpoints.clear();
+    }
+
+    /// Decides where copies are to be kept, if the first `n_reused` tokens are taken over and
+    /// `n_shared` are those of another sequence: where the two part, since a third may follow
+    /// them so far, and shortly before the end of the prompt, where the same prompt or the next
+    /// turn will go on.
+    pub(super) fn plan_checkpoints(&mut self, n_reused: usize, n_shared: usize) {
+        let near_end = self.n_prompt.saturating_sub(CHECKPOINT_DISTANCE);
+        self.checkpoints = vec![near_end.max(n_shared), near_end.min(n_shared)];
+        self.checkpoints.retain(|&n| n > n_reused);
+        self.checkpoints.dedup();
+    }
+
+    /// The tokens run so far, where a copy of them is to be kept.
+    pub(super) fn take_checkpoint(&mut self) -> Option<Vec<TokenId>> {
+        let is_here = self.checkpoints.last() == Some(&self.n_run);
+        is_here.then(|| self.checkpoints.pop());
+        is_here.then(|| self.tokens[..self.n_run].to_vec())
     }
 
     /// The tokens that need not be run if somebody has run them: the last one's logits are needed.

@@ -30,6 +30,8 @@ struct FakeRunner {
     n_run: usize,
     /// Tokens that all sequences together may hold.
     n_room: usize,
+    /// Whether a sequence can be taken over whole or not at all, and not be shifted.
+    is_stateful: bool,
 }
 
 impl FakeRunner {
@@ -87,7 +89,17 @@ impl Runner for FakeRunner {
         Ok(())
     }
 
+    fn reusable(&self, seq: SeqId, len: u32) -> u32 {
+        let own = self.n_cached(seq);
+        if self.is_stateful && len < own { 0 } else { len.min(own) }
+    }
+
+    fn needs_checkpoints(&self) -> bool {
+        self.is_stateful
+    }
+
     fn copy(&mut self, from: SeqId, to: SeqId, len: u32) {
+        let len = self.reusable(from, len);
         let copy = self.sequences[&from][..len as usize].to_vec();
         assert!(self.sequences.insert(to, copy).is_none(), "a new request is a new sequence");
     }
@@ -98,6 +110,9 @@ impl Runner for FakeRunner {
     }
 
     fn shift(&mut self, seq: SeqId, range: Range<u32>) -> Result<()> {
+        if self.is_stateful {
+            return Err(Error::CannotShift { found: "a test" });
+        }
         let seen = self.sequences.get_mut(&seq).expect("only a sequence at work is shifted");
         seen.drain(range.start as usize..range.end as usize);
         Ok(())
@@ -120,6 +135,7 @@ fn scheduler(limits: Limits) -> Scheduler<FakeRunner> {
         n_batches: 0,
         n_run: 0,
         n_room: 2 * limits.n_seq * limits.n_ctx,
+        is_stateful: false,
     };
     Scheduler::new(runner, tokenizer, limits)
 }
@@ -344,6 +360,46 @@ fn a_shifted_sequence_is_not_taken_for_what_its_tokens_say() {
     assert_eq!(collect(&second).2.unwrap().unwrap().stats.n_prompt_cached, 0);
 }
 
+fn stateful(limits: Limits) -> Scheduler<FakeRunner> {
+    let mut s = scheduler(limits);
+    s.runner.is_stateful = true;
+    s
+}
+
+#[test]
+fn a_state_is_gone_back_to_where_a_copy_was_kept() {
+    let mut s = stateful(LIMITS);
+    let mut ask_cached = |prompt: &[TokenId]| {
+        let receiver = ask(&mut s, prompt, &options(3, 1));
+        run_to_end(&mut s);
+        let (answer, _, end) = collect(&receiver);
+        (answer, end.unwrap().unwrap().stats.n_prompt_cached)
+    };
+    let prompt: Vec<TokenId> = (1..=30).collect();
+    let (answer, n_cached) = ask_cached(&prompt);
+    assert_eq!(n_cached, 0);
+    // Again: eight tokens of the prompt are run.
+    assert_eq!(ask_cached(&prompt), (answer.clone(), 22));
+    // The next turn goes on where the answer ended; its last token was chosen but never run.
+    let turn = [prompt.clone(), answer, vec![9; 12]].concat();
+    assert_eq!(ask_cached(&turn).1, 32);
+    // Another with the same beginning finds nothing, but leaves a copy for the next.
+    let with = |end: TokenId| [&prompt[..15], &[end; 12][..]].concat();
+    assert_eq!(ask_cached(&with(40)).1, 0);
+    assert_eq!(ask_cached(&with(41)).1, 15);
+}
+
+#[test]
+fn a_full_context_is_run_again_where_it_cannot_be_shifted() {
+    let mut s = stateful(LIMITS);
+    let receiver = ask(&mut s, &[7; 60], &GenerateOptions { shift: true, ..options(50, 5) });
+    run_to_end(&mut s);
+    let end = collect(&receiver).2.unwrap().unwrap();
+    assert_eq!((end.reason, end.stats.n_generated), (EndReason::Length, 50));
+    // Twice half of what need not be kept is dropped and the rest run again: 34 and 34 tokens.
+    assert_eq!(s.runner.n_run, 60 + 49 + 2 * 34);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
@@ -355,6 +411,7 @@ proptest! {
             (prop::collection::vec(0u32..3, 1..40), 1usize..30, any::<u64>(), 0usize..6, any::<bool>()),
             1..7,
         ),
+        is_stateful: bool,
     ) {
         let alone: Vec<_> = requests.iter().map(|(prompt, n, seed, ..)| {
             let mut s = scheduler(LIMITS);
@@ -363,6 +420,7 @@ proptest! {
             collect(&receiver).0
         }).collect();
         let mut s = scheduler(LIMITS);
+        s.runner.is_stateful = is_stateful;
         // Room for the four at work and little more: what has ended must often go.
         s.runner.n_room = LIMITS.n_seq * LIMITS.n_ctx + LIMITS.n_batch;
         let mut receivers = Vec::new();

@@ -143,7 +143,7 @@ impl Fixture {
     /// A decoder of a file like the model's.
     pub(crate) fn decoder_of(&self, file: GgufFile) -> Result<Decoder<CpuDevice>, Error> {
         let device = CpuDevice::new(Cpu::new(Kernels::detect(), ThreadTeam::new(1)));
-        let cache = CacheOptions { n_tokens: 2 * self.n_ctx, ty: KvType::F32 };
+        let cache = CacheOptions::new(2 * self.n_ctx, KvType::F32);
         Decoder::with_context(&Arc::new(file), device, cache, self.n_ctx)
     }
 }

@@ -42,7 +42,7 @@ fn golden(name: &str) -> Golden {
 
 fn decoder(file: GgufFile, kernels: &'static Kernels, ty: KvType) -> Decoder<CpuDevice> {
     let device = CpuDevice::new(Cpu::new(kernels, ThreadTeam::new(2)));
-    Decoder::new(&Arc::new(file), device, CacheOptions { n_tokens: 256, ty }).unwrap()
+    Decoder::new(&Arc::new(file), device, CacheOptions::new(256, ty)).unwrap()
 }
 
 fn max_difference(a: &[f32], b: &[f32]) -> f32 {

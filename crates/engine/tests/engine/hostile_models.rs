@@ -203,7 +203,7 @@ fn load(bytes: Vec<u8>) -> Result<(), Error> {
     let file = Arc::new(GgufFile::from_vec(bytes)?);
     Tokenizer::from_metadata(file.metadata())?;
     let device = CpuDevice::new(Cpu::new(Kernels::detect(), ThreadTeam::new(1)));
-    Decoder::new(&file, device, CacheOptions { n_tokens: 64, ty: KvType::F16 })?;
+    Decoder::new(&file, device, CacheOptions::new(64, KvType::F16))?;
     Ok(())
 }
 

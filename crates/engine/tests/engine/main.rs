@@ -15,3 +15,4 @@ mod hostile_models;
 mod tiny;
 mod tokenizer_conformance;
 mod tokenizer_golden;
+mod windows;
