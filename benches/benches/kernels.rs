@@ -6,7 +6,7 @@
 use camelid_benches::data;
 use camelid_gguf::TensorType;
 use camelid_kernels::{
-    Activation, Attention, Cpu, Kernels, KvPool, KvType, Matrix, Query, Rope, ThreadTeam,
+    Activation, Attention, Cpu, Kernels, KvPool, KvType, Matrix, PAGE_LEN, Query, Rope, ThreadTeam,
 };
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
@@ -40,13 +40,13 @@ fn matmul(c: &mut Criterion) {
 fn attention(c: &mut Criterion) {
     let cpu = cpu();
     let spec = Attention::new(32, 8, 64);
-    let (n_context, page_len) = (4096, 32);
+    let n_context = 4096;
     let mut group = c.benchmark_group("attention/4096");
     for ty in [KvType::F32, KvType::F16] {
-        let mut kv = KvPool::new(ty, n_context / page_len, page_len, 8, 64);
+        let mut kv = KvPool::new(ty, n_context / PAGE_LEN, 8, 64);
         let slots: Vec<usize> = (0..n_context).collect();
         kv.store(&slots, &data::noise(n_context * 512, 2), &data::noise(n_context * 512, 3));
-        let pages: Vec<u32> = (0..(n_context / page_len) as u32).collect();
+        let pages: Vec<u32> = (0..(n_context / PAGE_LEN) as u32).collect();
         for n_queries in [1, 64] {
             let queries: Vec<Query<'_>> = (0..n_queries)
                 .map(|i| Query { pages: &pages, n_visible: n_context - n_queries + 1 + i })

@@ -7,7 +7,9 @@ use std::time::Instant;
 
 use camelid_benches::{data, limits};
 use camelid_gguf::TensorType;
-use camelid_kernels::{Attention, Cpu, Kernels, KvPool, KvType, Matrix, Query, ThreadTeam};
+use camelid_kernels::{
+    Attention, Cpu, Kernels, KvPool, KvType, Matrix, PAGE_LEN, Query, ThreadTeam,
+};
 
 /// Rows and columns of the matrices: a small model's.
 const DIM: usize = 2048;
@@ -35,11 +37,11 @@ fn main() {
     print_limit("8-bit dot product", limits.dot8);
     print_limit("f32 multiply-add", limits.fma);
     let cpu = Cpu::new(kernels, team);
+    report_attention(&cpu, &limits);
     println!("\nweights    1 token           8 tokens  512 tokens");
     for &ty in TensorType::ALL.iter().filter(|&&ty| Cpu::supports(ty)) {
         report(&cpu, ty, &limits);
     }
-    report_attention(&cpu, &limits);
 }
 
 /// In units of 1e9 per second.
@@ -107,24 +109,48 @@ fn report(cpu: &Cpu, ty: TensorType, limits: &Limits) {
     );
 }
 
+/// A small model's attention behind a long context, for every type of cache.
 fn report_attention(cpu: &Cpu, limits: &Limits) {
     let spec = Attention::new(32, 8, 64);
-    let (n_context, page_len) = (4096, 32);
-    let n_pages = n_context / page_len;
-    let mut kv = KvPool::new(KvType::F16, n_pages, page_len, spec.n_head_kv, spec.head_dim);
+    let n_context = 8192;
+    let n_pages = n_context / PAGE_LEN;
     let slots: Vec<usize> = (0..n_context).collect();
     let kv_len = n_context * spec.n_head_kv * spec.head_dim;
-    kv.store(&slots, &data::noise(kv_len, 2), &data::noise(kv_len, 3));
+    let (k, v) = (data::noise(kv_len, 2), data::noise(kv_len, 3));
     let pages: Vec<u32> = (0..n_pages as u32).collect();
-    println!("\nattention, 32 heads of 64 over 8, context {n_context}, f16 cache");
-    for n_queries in [1, 64] {
-        let queries: Vec<Query<'_>> = (0..n_queries)
-            .map(|i| Query { pages: &pages, n_visible: n_context - n_queries + 1 + i })
-            .collect();
-        let q = data::noise(n_queries * spec.n_head * spec.head_dim, 4);
-        let out = std::cell::RefCell::new(vec![0.0; q.len()]);
-        let time = best_time(|| cpu.attention(&spec, &kv, &queries, &q, &mut out.borrow_mut()));
-        let rate = (2 * q.len() * n_context) as f64 / time / 1e9;
-        println!("{n_queries:3} queries: {:.0} us, {}", 1e6 * time, with_share(rate, limits.fma));
+    println!("\nattention, 32 heads of 64 over 8, context {n_context}");
+    println!("cache   1 query                        64 queries");
+    for ty in KvType::ALL {
+        let new = || {
+            let mut kv = KvPool::new(ty, n_pages, spec.n_head_kv, spec.head_dim);
+            kv.store(&slots, &k, &v);
+            kv
+        };
+        // Together larger than the caches.
+        let layers: Vec<KvPool> = (0..8).map(|_| new()).collect();
+        let time = |n_queries: usize, layers: &[KvPool]| {
+            let queries: Vec<Query<'_>> = (0..n_queries)
+                .map(|i| Query { pages: &pages, n_visible: n_context - n_queries + 1 + i })
+                .collect();
+            let q = data::noise(n_queries * spec.n_head * spec.head_dim, 4);
+            let out = std::cell::RefCell::new(vec![0.0; q.len()]);
+            best_time(|| {
+                layers.iter().for_each(|kv| {
+                    cpu.attention(&spec, kv, &queries, &q, &mut out.borrow_mut());
+                });
+            }) / layers.len() as f64
+        };
+        let one = time(1, &layers);
+        let read = layers[0].n_bytes() as f64 / one / 1e9;
+        let many = time(64, &layers[..1]);
+        let rate = (2 * 64 * spec.n_head * spec.head_dim * n_context) as f64 / many / 1e9;
+        println!(
+            "{:5} {:5.0} us, {read:5.1} GB/s ({:2.0} %)   {:6.1} ms, {}",
+            ty.name(),
+            1e6 * one,
+            100.0 * read / limits.read,
+            1e3 * many,
+            with_share(rate, limits.fma),
+        );
     }
 }

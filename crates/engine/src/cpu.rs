@@ -6,7 +6,7 @@ use camelid_kernels::{Attention, Cpu, KvPool, Matrix, Query, Rope};
 use crate::{
     device::{CacheShape, Columns, Device, Norm, View},
     error::{Error, Result},
-    page_table::{PAGE_LEN, PageCopy},
+    page_table::PageCopy,
     spec::{Activation, NormKind},
     weights::TensorSource,
 };
@@ -74,17 +74,14 @@ impl Device for CpuDevice {
 
     fn cache(&self, shape: CacheShape) -> Result<KvPool> {
         let CacheShape { n_pages, n_head_kv, head_dim, ty } = shape;
-        let n_elems = [PAGE_LEN, n_head_kv, head_dim, 2]
-            .iter()
-            .try_fold(n_pages, |product: usize, &n| product.checked_mul(n));
-        // Half of it keys, half values; asked for as if F32, so that no format is larger.
-        let n_bytes = n_elems.and_then(|n| n.checked_mul(size_of::<f32>()));
+        let page_bytes = ty.page_bytes(n_head_kv, head_dim);
+        let n_bytes = page_bytes.and_then(|bytes| bytes.checked_mul(n_pages));
         let n_bytes = n_bytes.ok_or(Error::OutOfMemory { n_bytes: usize::MAX })?;
         // The pool's own allocation would end the program where there is no memory.
         let mut probe: Vec<u8> = Vec::new();
         probe.try_reserve_exact(n_bytes).map_err(|_| Error::OutOfMemory { n_bytes })?;
         drop(probe);
-        Ok(KvPool::new(ty, n_pages, PAGE_LEN, n_head_kv, head_dim))
+        Ok(KvPool::new(ty, n_pages, n_head_kv, head_dim))
     }
 
     fn gather(&mut self, table: &TensorSource, ids: &[u32], out: &mut Vec<f32>) {

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Tokens in a page.
-pub const PAGE_LEN: usize = 32;
+pub const PAGE_LEN: usize = camelid_kernels::PAGE_LEN;
 
 /// A page's index in the pool.
 pub type PageId = PlaceId;

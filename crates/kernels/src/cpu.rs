@@ -151,7 +151,7 @@ impl Cpu {
 
     /// `x = cap * tanh(x / cap)`: keeps values within `-cap..cap`.
     pub fn softcap(&self, x: &mut [f32], cap: f32) {
-        elementwise::softcap(x, cap);
+        self.kernels.softcap(x, cap, 1.0);
     }
 
     /// `x = act(x)`, element by element.

@@ -103,11 +103,6 @@ pub(crate) fn scale(x: &mut [f32], factor: f32) {
     x.iter_mut().for_each(|x| *x *= factor);
 }
 
-/// `x = cap * tanh(x / cap)`.
-pub(crate) fn softcap(x: &mut [f32], cap: f32) {
-    x.iter_mut().for_each(|x| *x = cap * (*x / cap).tanh());
-}
-
 /// Softmax of each row.
 pub(crate) fn softmax(kernels: &Kernels, x: &mut [f32], row_len: usize) {
     assert!(row_len > 0 && x.len().is_multiple_of(row_len), "softmax: rows of {row_len}");
@@ -174,7 +169,5 @@ mod tests {
         add_bias(&mut x, &[10.0, 20.0]);
         scale(&mut x, 2.0);
         assert_eq!(x, [22.0, 44.0, 26.0, 48.0]);
-        softcap(&mut x, 30.0);
-        assert!(x.iter().all(|x| *x < 30.0) && x[0] < x[2]);
     }
 }

@@ -52,7 +52,7 @@ pub use attention::{Attention, Query};
 pub use cpu::Cpu;
 pub use elementwise::Activation;
 pub use error::Error;
-pub use kv_pool::{KvPool, KvType};
+pub use kv_pool::{KvPool, KvType, PAGE_LEN};
 pub use matrix::Matrix;
 pub use quantize::{can_quantize, quantize};
 pub use rope::{Pairing, Rope, RopeParams, Yarn};

@@ -6,11 +6,13 @@
 mod dot;
 mod gemm;
 mod quantize;
+mod softmax;
 mod tile;
 mod vector;
 
 pub(crate) use dot::mul_band;
-pub(crate) use gemm::{MAX_K, gemm, transpose};
+pub(crate) use gemm::{FloatRows, MAX_K, gemm, widen};
 pub(crate) use quantize::quantize;
+pub(crate) use softmax::{Running, soften, widen_codes};
 pub(crate) use tile::{TileShape, mul_tile, unpack_tile};
-pub(crate) use vector::{Sigmoid, dot_f32, exp_sum, f16_to_f32, gate};
+pub(crate) use vector::{Sigmoid, dot_f32, exp_sum, gate, softcap};

@@ -7,12 +7,10 @@
 
 use std::sync::OnceLock;
 
-use half::f16;
-
 use crate::activation::{ActivationPanel, GROUP, PanelSpec};
 use crate::block::{BlockFormat, FloatType};
 use crate::matmul::FloatBand;
-use crate::scalar::{self, MAX_K, Sigmoid, TileShape};
+use crate::scalar::{self, FloatRows, MAX_K, Running, Sigmoid, TileShape};
 use crate::tile::{PANEL, RowLanes, TILE_ROWS, Tile};
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 use crate::x86_64::{avx2, avx512};
@@ -23,11 +21,13 @@ use crate::x86_64::{avx2, avx512};
 pub struct Kernels {
     name: &'static str,
     dot_f32: unsafe fn(&[f32], &[f32]) -> f32,
-    f16_to_f32: unsafe fn(&[f16], &mut [f32]),
+    widen: unsafe fn(FloatRows<'_>, &mut [f32]),
+    widen_codes: WidenCodesFn,
     exp_sum: unsafe fn(&mut [f32], f32) -> f32,
+    soften: unsafe fn(&mut [[f32; MAX_K]], &mut [Running]),
+    softcap: unsafe fn(&mut [f32], f32, f32),
     gate: unsafe fn(&mut [f32], Option<&[f32]>, Sigmoid),
     gemm: GemmFn,
-    transpose: unsafe fn(usize, &[f32], &mut [f32]),
     mul_band: unsafe fn(FloatType, &mut FloatBand<'_, '_>),
     quantize: unsafe fn(&[f32], PanelSpec, &mut ActivationPanel),
     prefetch: unsafe fn(&[u8]),
@@ -36,16 +36,20 @@ pub struct Kernels {
 }
 
 /// `k`, `n`, `a`, `b`, `c` of [`Kernels::gemm`].
-type GemmFn = unsafe fn(usize, usize, &[[f32; MAX_K]], &[f32], &mut [f32]);
+type GemmFn = unsafe fn(usize, usize, &[[f32; MAX_K]], FloatRows<'_>, &mut [f32]);
+/// `(codes, zero)`, `scales`, `out`, `(width, first_col)` of [`Kernels::widen_codes`].
+type WidenCodesFn = unsafe fn((&[[u8; 32]], u8), &[f32], &mut [f32], (usize, usize));
 
 const SCALAR: Kernels = Kernels {
     name: "scalar",
     dot_f32: scalar::dot_f32,
-    f16_to_f32: scalar::f16_to_f32,
+    widen: scalar::widen,
+    widen_codes: scalar::widen_codes,
     exp_sum: scalar::exp_sum,
+    soften: scalar::soften,
+    softcap: scalar::softcap,
     gate: scalar::gate,
     gemm: scalar::gemm,
-    transpose: scalar::transpose,
     mul_band: scalar::mul_band,
     quantize: scalar::quantize,
     prefetch: |_| (),
@@ -57,11 +61,13 @@ const SCALAR: Kernels = Kernels {
 const AVX2: Kernels = Kernels {
     name: "avx2",
     dot_f32: avx2::dot_f32,
-    f16_to_f32: avx2::f16_to_f32,
+    widen: avx2::widen,
+    widen_codes: avx2::widen_codes,
     exp_sum: avx2::exp_sum,
+    soften: avx2::soften,
+    softcap: avx2::softcap,
     gate: avx2::gate,
     gemm: avx2::gemm,
-    transpose: avx2::transpose,
     mul_band: avx2::mul_band,
     quantize: avx2::quantize,
     prefetch: crate::x86_64::prefetch,
@@ -73,11 +79,13 @@ const AVX2: Kernels = Kernels {
 const AVX512: Kernels = Kernels {
     name: "avx512",
     dot_f32: avx512::dot_f32,
-    f16_to_f32: avx512::f16_to_f32,
+    widen: avx512::widen,
+    widen_codes: avx512::widen_codes,
     exp_sum: avx512::exp_sum,
+    soften: avx512::soften,
+    softcap: avx512::softcap,
     gate: avx512::gate,
     gemm: avx512::gemm,
-    transpose: avx512::transpose,
     mul_band: avx512::mul_band,
     quantize: avx512::quantize,
     prefetch: crate::x86_64::prefetch,
@@ -136,12 +144,42 @@ impl Kernels {
         unsafe { (self.dot_f32)(x, y) }
     }
 
-    /// Widens `x`.
+    /// Widens `x`, exactly.
     #[expect(unsafe_code, reason = "calls the row's routine")]
-    pub(crate) fn f16_to_f32(&self, x: &[f16], out: &mut [f32]) {
+    pub(crate) fn widen(&self, x: FloatRows<'_>, out: &mut [f32]) {
         assert_eq!(x.len(), out.len(), "conversion between vectors of different lengths");
         // SAFETY: rows are handed out only where the CPU has their instructions.
-        unsafe { (self.f16_to_f32)(x, out) }
+        unsafe { (self.widen)(x, out) }
+    }
+
+    /// Widens rows of 32 codes to columns of a matrix; see [`scalar::widen_codes`].
+    #[expect(unsafe_code, reason = "calls the row's routine")]
+    pub(crate) fn widen_codes(
+        &self,
+        (codes, zero): (&[[u8; 32]], u8),
+        scales: &[f32],
+        out: &mut [f32],
+        (width, first_col): (usize, usize),
+    ) {
+        assert!(codes.len() == scales.len() && out.len() == codes.len() * width);
+        assert!(first_col + 32 <= width, "columns {first_col}.. of rows of {width}");
+        // SAFETY: rows are handed out only where the CPU has their instructions.
+        unsafe { (self.widen_codes)((codes, zero), scales, out, (width, first_col)) }
+    }
+
+    /// Turns the scores of some keys into weights; see [`scalar::soften`].
+    #[expect(unsafe_code, reason = "calls the row's routine")]
+    pub(crate) fn soften(&self, scores: &mut [[f32; MAX_K]], rows: &mut [Running]) {
+        assert_eq!(scores.len(), rows.len());
+        // SAFETY: rows are handed out only where the CPU has their instructions.
+        unsafe { (self.soften)(scores, rows) }
+    }
+
+    /// `x = factor * cap * tanh(x / cap)`.
+    #[expect(unsafe_code, reason = "calls the row's routine")]
+    pub(crate) fn softcap(&self, x: &mut [f32], cap: f32, factor: f32) {
+        // SAFETY: rows are handed out only where the CPU has their instructions.
+        unsafe { (self.softcap)(x, cap, factor) }
     }
 
     /// `x = exp(x - max)`; returns the sum.
@@ -168,24 +206,13 @@ impl Kernels {
         &self,
         (k, n): (usize, usize),
         a: &[[f32; MAX_K]],
-        b: &[f32],
+        b: FloatRows<'_>,
         c: &mut [f32],
     ) {
         assert!(k <= MAX_K && n > 0 && n.is_multiple_of(16));
         assert!(b.len() == k * n && c.len() == a.len() * n);
         // SAFETY: rows are handed out only where the CPU has their instructions.
         unsafe { (self.gemm)(k, n, a, b, c) }
-    }
-
-    /// `out[j][i] = x[i][j]`.
-    ///
-    /// Shapes: `x` is `[n_rows, n_cols]`, `out` is `[n_cols, n_rows]`; both are multiples of 16.
-    #[expect(unsafe_code, reason = "calls the row's routine")]
-    pub(crate) fn transpose(&self, n_cols: usize, x: &[f32], out: &mut [f32]) {
-        assert!(n_cols > 0 && n_cols.is_multiple_of(16) && x.len().is_multiple_of(16 * n_cols));
-        assert_eq!(x.len(), out.len());
-        // SAFETY: rows are handed out only where the CPU has their instructions.
-        unsafe { (self.transpose)(n_cols, x, out) }
     }
 
     /// Multiplies a band of float rows with every token's activations.

@@ -2,7 +2,8 @@
 
 use camelid_gguf::TensorType;
 use camelid_kernels::{
-    Activation, Attention, Cpu, Kernels, KvPool, KvType, Matrix, Pairing, Query, Rope, ThreadTeam,
+    Activation, Attention, Cpu, Kernels, KvPool, KvType, Matrix, PAGE_LEN, Pairing, Query, Rope,
+    ThreadTeam,
 };
 
 /// Deterministic noise in -1..1.
@@ -80,8 +81,7 @@ impl Layer {
         let v = self.project(cpu, &self.v, N_HEAD_KV * HEAD_DIM, &normed);
         cpu.rope(&mut q, N_HEAD, HEAD_DIM, &pos, &self.rope);
         cpu.rope(&mut k, N_HEAD_KV, HEAD_DIM, &pos, &self.rope);
-        let slot =
-            |pos: usize| pages[pos / kv.page_len()] as usize * kv.page_len() + pos % kv.page_len();
+        let slot = |pos: usize| pages[pos / PAGE_LEN] as usize * PAGE_LEN + pos % PAGE_LEN;
         let slots: Vec<usize> = (first..first + n_tokens).map(slot).collect();
         kv.store(&slots, &k, &v);
         let queries: Vec<Query<'_>> =
@@ -97,14 +97,14 @@ impl Layer {
 }
 
 fn pool() -> KvPool {
-    KvPool::new(KvType::F16, 4, 16, N_HEAD_KV, HEAD_DIM)
+    KvPool::new(KvType::F16, 4, N_HEAD_KV, HEAD_DIM)
 }
 
 #[test]
 #[cfg_attr(miri, ignore = "Miri's exp is deliberately not deterministic")]
 fn a_prompt_in_one_batch_equals_token_by_token() {
     let layer = Layer::new();
-    let x = noise(50 * DIM, 6);
+    let x = noise(80 * DIM, 6);
     for kernels in Kernels::available() {
         let cpu = Cpu::new(kernels, ThreadTeam::new(2));
         let at_once = layer.forward(&cpu, &mut pool(), &[2, 0, 3, 1], 0, &x);
@@ -157,7 +157,7 @@ fn shifted_keys_equal_keys_stored_at_the_new_position() {
     let spec = Attention::new(N_HEAD, N_HEAD_KV, HEAD_DIM);
     let (k, v, q) = (noise(32, 9), noise(32, 10), noise(DIM, 11));
     let result = |pos: u32, delta: i32| {
-        let mut kv = KvPool::new(KvType::F32, 1, 2, N_HEAD_KV, HEAD_DIM);
+        let mut kv = KvPool::new(KvType::F32, 1, N_HEAD_KV, HEAD_DIM);
         let mut k = k.clone();
         cpu.rope(&mut k, N_HEAD_KV, HEAD_DIM, &[pos], &rope);
         kv.store(&[0], &k, &v);

@@ -1,5 +1,9 @@
 //! Small products of float matrices, for attention.
 
+use std::ops::Range;
+
+use half::{bf16, f16};
+
 /// Most columns of the left matrix: its rows are of this length, filled or not, so that vector
 /// code finds all rows at constant distances.
 pub(crate) const MAX_K: usize = 32;
@@ -8,24 +12,66 @@ pub(crate) const MAX_K: usize = 32;
 ///
 /// Shapes: `a` is `[m, MAX_K]`, of which `k` columns count, `b` is `[k, n]`, `c` is `[m, n]`; `n`
 /// is a multiple of 16.
-pub(crate) fn gemm(k: usize, n: usize, a: &[[f32; MAX_K]], b: &[f32], c: &mut [f32]) {
+pub(crate) fn gemm(k: usize, n: usize, a: &[[f32; MAX_K]], b: FloatRows<'_>, c: &mut [f32]) {
+    match b {
+        FloatRows::F32(b) => multiply((k, n), a, b, c),
+        FloatRows::F16(b) => multiply((k, n), a, b, c),
+        FloatRows::BF16(b) => multiply((k, n), a, b, c),
+    }
+}
+
+fn multiply<T: Copy + Into<f32>>(
+    (k, n): (usize, usize),
+    a: &[[f32; MAX_K]],
+    b: &[T],
+    c: &mut [f32],
+) {
     for (a, c) in a.iter().zip(c.chunks_exact_mut(n)) {
         for (a, b) in a.iter().zip(b.chunks_exact(n)).take(k) {
-            for (c, b) in c.iter_mut().zip(b) {
-                *c += a * b;
+            for (c, &b) in c.iter_mut().zip(b) {
+                *c += a * b.into();
             }
         }
     }
 }
 
-/// `out[j][i] = x[i][j]`.
-///
-/// Shapes: `x` is `[n_rows, n_cols]`, `out` is `[n_cols, n_rows]`; both are multiples of 16.
-pub(crate) fn transpose(n_cols: usize, x: &[f32], out: &mut [f32]) {
-    let n_rows = x.len() / n_cols;
-    for (i, row) in x.chunks_exact(n_cols).enumerate() {
-        for (j, x) in row.iter().enumerate() {
-            out[j * n_rows + i] = *x;
+/// Floats as they are stored.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum FloatRows<'a> {
+    F32(&'a [f32]),
+    F16(&'a [f16]),
+    BF16(&'a [bf16]),
+}
+
+impl<'a> FloatRows<'a> {
+    pub(crate) fn len(self) -> usize {
+        match self {
+            Self::F32(x) => x.len(),
+            Self::F16(x) => x.len(),
+            Self::BF16(x) => x.len(),
         }
+    }
+
+    /// Elements of a range.
+    pub(crate) fn slice(self, range: Range<usize>) -> Self {
+        match self {
+            Self::F32(x) => Self::F32(&x[range]),
+            Self::F16(x) => Self::F16(&x[range]),
+            Self::BF16(x) => Self::BF16(&x[range]),
+        }
+    }
+}
+
+/// Widens, exactly.
+pub(crate) fn widen(x: FloatRows<'_>, out: &mut [f32]) {
+    fn each<T: Copy + Into<f32>>(x: &[T], out: &mut [f32]) {
+        for (out, &x) in out.iter_mut().zip(x) {
+            *out = x.into();
+        }
+    }
+    match x {
+        FloatRows::F32(x) => out.copy_from_slice(x),
+        FloatRows::F16(x) => each(x, out),
+        FloatRows::BF16(x) => each(x, out),
     }
 }

@@ -1,17 +1,8 @@
 //! Operations on plain vectors of floats.
 
-use half::f16;
-
 /// Dot product of two vectors of the same length, in 16 partial sums.
 pub(crate) fn dot_f32(x: &[f32], y: &[f32]) -> f32 {
     super::dot::dot(x.iter().copied(), y)
-}
-
-/// Widens, exactly.
-pub(crate) fn f16_to_f32(x: &[f16], out: &mut [f32]) {
-    for (out, x) in out.iter_mut().zip(x) {
-        *out = x.to_f32();
-    }
 }
 
 /// `x = exp(x - max)`; returns the sum.
@@ -42,4 +33,11 @@ pub(crate) fn gate(x: &mut [f32], y: Option<&[f32]>, Sigmoid { slope, cubic }: S
 pub(crate) struct Sigmoid {
     pub(crate) slope: f32,
     pub(crate) cubic: f32,
+}
+
+/// `x = factor * cap * tanh(x / cap)`.
+pub(crate) fn softcap(x: &mut [f32], cap: f32, factor: f32) {
+    for x in x {
+        *x = factor * cap * (*x / cap).tanh();
+    }
 }

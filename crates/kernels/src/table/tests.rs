@@ -1,5 +1,6 @@
 //! Every kernel row does what the scalar one does.
 
+use half::{bf16, f16};
 use proptest::prelude::*;
 
 use super::*;
@@ -150,6 +151,9 @@ proptest! {
         x.iter_mut().for_each(|x| *x = x.clamp(-1e4, 1e4));
         let y: Vec<f32> = x.iter().rev().copied().collect();
         let (a, b) = (ramp(m * MAX_K), ramp(k * n));
+        let halves: Vec<f16> = b.iter().map(|&x| f16::from_f32(x)).collect();
+        let shorts: Vec<bf16> = b.iter().map(|&x| bf16::from_f32(x)).collect();
+        let stored = [FloatRows::F32(&b), FloatRows::F16(&halves), FloatRows::BF16(&shorts)];
         // Large terms may cancel; the error of a sum is measured by the terms.
         let magnitude = ramp(x.len()).iter().zip(&y).fold(1.0f32, |sum, (a, b)| sum + (a * b).abs());
         let run = |kernels: &Kernels| {
@@ -159,11 +163,13 @@ proptest! {
             let sum = kernels.exp_sum(&mut exps, max);
             kernels.gate(&mut gated, Some(&y), Sigmoid { slope, cubic: 0.0 });
             kernels.gate(&mut plain, None, Sigmoid { slope, cubic: 0.044 });
-            let mut c = vec![1.0; m * n];
-            kernels.gemm((k, n), a.as_chunks().0, &b, &mut c);
-            let mut turned = vec![0.0; 16 * n];
-            kernels.transpose(n, &ramp(16 * n), &mut turned);
-            [vec![dot, sum], exps, gated, plain, c, turned]
+            let mut capped = x.clone();
+            kernels.softcap(&mut capped, 30.0, 1.5);
+            let mut products = vec![1.0; 3 * m * n];
+            for (b, c) in stored.iter().zip(products.chunks_exact_mut((m * n).max(1))) {
+                kernels.gemm((k, n), a.as_chunks().0, *b, c);
+            }
+            [vec![dot, sum], exps, gated, plain, capped, products]
         };
         let want = run(&SCALAR);
         for kernels in Kernels::available() {
@@ -174,6 +180,63 @@ proptest! {
                     prop_assert!(close, "{} {what}: {got}, scalar {want}", kernels.name);
                 }
             }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(N_CASES))]
+
+    #[test]
+    fn every_row_softens_the_same_scores(
+        scores in proptest::collection::vec(float(), 3 * MAX_K),
+        n_hidden in 0usize..=MAX_K,
+        start in prop_oneof![Just(f32::MIN), -50.0f32..50.0],
+    ) {
+        let mut scores = scores;
+        scores.iter_mut().for_each(|x| *x = x.clamp(-1e3, 1e3));
+        scores[..n_hidden].fill(f32::NEG_INFINITY);
+        let run = |kernels: &Kernels| {
+            let mut rows = [Running { max: start, factor: 9.0, sums: [0.25; 16] }; 3];
+            let mut weights = scores.clone();
+            kernels.soften(weights.as_chunks_mut().0, &mut rows);
+            kernels.soften(weights.as_chunks_mut().0, &mut rows);
+            let states: Vec<f32> = rows.iter().flat_map(|r| [r.max, r.factor]).collect();
+            [weights, states, rows.iter().flat_map(|row| row.sums).collect()]
+        };
+        let want = run(&SCALAR);
+        for kernels in Kernels::available() {
+            for (got, want) in run(kernels).iter().flatten().zip(want.iter().flatten()) {
+                // Weights next to nothing are denormal, with few bits.
+                let close = (got - want).abs() <= MAX_FLOAT_ERROR * want.abs() + 1e-37;
+                prop_assert!(close, "{}: {got}, scalar {want}", kernels.name);
+            }
+        }
+    }
+
+    #[test]
+    fn every_row_widens_to_the_same_bits(
+        codes in block_bytes(5 * 32),
+        scales in proptest::collection::vec(float(), 5),
+        zero in prop_oneof![Just(8u8), Just(128)],
+        bits in proptest::collection::vec(any::<u16>(), 0..70),
+    ) {
+        let run = |kernels: &Kernels| {
+            let mut out = vec![0.0; 5 * 80];
+            kernels.widen_codes((codes.as_chunks().0, zero), &scales, &mut out, (80, 48));
+            let halves: Vec<f16> = bits.iter().map(|&x| f16::from_bits(x)).collect();
+            let shorts: Vec<bf16> = bits.iter().map(|&x| bf16::from_bits(x)).collect();
+            let mut floats = vec![0.0; 2 * bits.len()];
+            let (low, high) = floats.split_at_mut(bits.len());
+            kernels.widen(FloatRows::F16(&halves), low);
+            kernels.widen(FloatRows::BF16(&shorts), high);
+            (out, floats)
+        };
+        let want = run(&SCALAR);
+        for kernels in Kernels::available() {
+            let got = run(kernels);
+            prop_assert!(same_bits(&got.0, &want.0), "codes, {}", kernels.name);
+            prop_assert!(same_bits(&got.1, &want.1), "floats, {}", kernels.name);
         }
     }
 }

@@ -4,17 +4,19 @@ mod dot;
 mod gemm;
 mod mem;
 mod quantize;
+mod softmax;
 mod tile;
 mod transpose;
 mod unpack;
 mod vector;
 
 pub(crate) use dot::{dot_f32, mul_band};
-pub(crate) use gemm::{gemm, transpose};
+pub(crate) use gemm::gemm;
 pub(crate) use quantize::quantize;
+pub(crate) use softmax::{soften, widen, widen_codes};
 pub(crate) use tile::mul_tile;
 pub(crate) use unpack::unpack_tile;
-pub(crate) use vector::{exp_sum, f16_to_f32, gate};
+pub(crate) use vector::{exp_sum, gate, softcap};
 
 /// Whether this CPU has every instruction that the routines here use.
 pub(crate) fn is_available() -> bool {

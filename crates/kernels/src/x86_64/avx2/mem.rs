@@ -3,7 +3,7 @@
 
 use std::arch::x86_64::*;
 
-use half::f16;
+use half::{bf16, f16};
 
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
@@ -70,4 +70,12 @@ pub(super) fn load_u8x16(x: &[u8; 16]) -> __m128i {
 pub(super) fn load_f16(x: &[f16; 8]) -> __m256 {
     // SAFETY: reads the 8 words of the array; `f16` is a transparent `u16`.
     _mm256_cvtph_ps(unsafe { _mm_loadu_si128(x.as_ptr().cast()) })
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+pub(super) fn load_bf16(x: &[bf16; 8]) -> __m256 {
+    // SAFETY: reads the 8 words of the array; `bf16` is a transparent `u16`.
+    let x = _mm256_cvtepu16_epi32(unsafe { _mm_loadu_si128(x.as_ptr().cast()) });
+    _mm256_castsi256_ps(_mm256_slli_epi32::<16>(x))
 }

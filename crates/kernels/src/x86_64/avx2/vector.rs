@@ -2,23 +2,8 @@
 
 use std::arch::x86_64::*;
 
-use half::f16;
-
-use super::mem::{load_f16, load_f32, load_f32_tail, store_f32, store_f32_tail};
+use super::mem::{load_f32, load_f32_tail, store_f32, store_f32_tail};
 use crate::scalar::Sigmoid;
-
-/// See [`crate::scalar::f16_to_f32`].
-#[target_feature(enable = "avx2,fma,f16c")]
-pub(crate) fn f16_to_f32(x: &[f16], out: &mut [f32]) {
-    let (x_chunks, x_tail) = x.as_chunks::<8>();
-    let (out_chunks, out_tail) = out.as_chunks_mut::<8>();
-    for (x, out) in x_chunks.iter().zip(out_chunks) {
-        store_f32(out, load_f16(x));
-    }
-    for (x, out) in x_tail.iter().zip(out_tail) {
-        *out = x.to_f32();
-    }
-}
 
 /// See [`crate::scalar::exp_sum`].
 #[target_feature(enable = "avx2,fma,f16c")]
@@ -71,7 +56,7 @@ fn gate_lanes(x: __m256, Sigmoid { slope, cubic }: Sigmoid) -> __m256 {
 /// `|r| <= ln(2) / 2`, where eight terms of the series are enough.
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
-fn exp(x: __m256) -> __m256 {
+pub(super) fn exp(x: __m256) -> __m256 {
     /// The coefficients `1 / i!`, highest first.
     const SERIES: [f32; 8] =
         [1.0 / 5040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0];
@@ -91,11 +76,60 @@ fn exp(x: __m256) -> __m256 {
     for term in &SERIES[1..] {
         sum = _mm256_fmadd_ps(sum, r, _mm256_set1_ps(*term));
     }
+    times_power_of_two(sum, n)
+}
+
+/// `x * 2^n` for whole `n`.
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+pub(super) fn times_power_of_two(x: __m256, n: __m256) -> __m256 {
     // In two steps, as 2^n may be beyond the range of normal numbers where the result is not.
     let n = _mm256_cvtps_epi32(n);
     let half = _mm256_srai_epi32::<1>(n);
     let power = |n| {
         _mm256_castsi256_ps(_mm256_slli_epi32::<23>(_mm256_add_epi32(n, _mm256_set1_epi32(127))))
     };
-    _mm256_mul_ps(_mm256_mul_ps(sum, power(half)), power(_mm256_sub_epi32(n, half)))
+    _mm256_mul_ps(_mm256_mul_ps(x, power(half)), power(_mm256_sub_epi32(n, half)))
+}
+
+/// See [`crate::scalar::softcap`].
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(crate) fn softcap(x: &mut [f32], cap: f32, factor: f32) {
+    let (inverse, scale) = (_mm256_set1_ps(1.0 / cap), _mm256_set1_ps(factor * cap));
+    let (chunks, tail) = x.as_chunks_mut::<8>();
+    for x in chunks {
+        let capped = tanh(_mm256_mul_ps(load_f32(x), inverse));
+        store_f32(x, _mm256_mul_ps(capped, scale));
+    }
+    let capped = tanh(_mm256_mul_ps(load_f32_tail(tail), inverse));
+    store_f32_tail(tail, _mm256_mul_ps(capped, scale));
+}
+
+/// `1 - 2 / (e^2y + 1)`; near 0, where that would lose bits, the series.
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn tanh(y: __m256) -> __m256 {
+    const SMALL: f32 = 0.35;
+    /// Coefficients of `y^13 .. y^3, y`.
+    const SERIES: [f32; 7] = [
+        21_844.0 / 6_081_075.0,
+        -1_382.0 / 155_925.0,
+        62.0 / 2_835.0,
+        -17.0 / 315.0,
+        2.0 / 15.0,
+        -1.0 / 3.0,
+        1.0,
+    ];
+    let (one, two) = (_mm256_set1_ps(1.0), _mm256_set1_ps(2.0));
+    let power = exp(_mm256_mul_ps(y, two));
+    let far = _mm256_sub_ps(one, _mm256_div_ps(two, _mm256_add_ps(power, one)));
+    let square = _mm256_mul_ps(y, y);
+    let mut sum = _mm256_set1_ps(SERIES[0]);
+    for term in &SERIES[1..] {
+        sum = _mm256_fmadd_ps(sum, square, _mm256_set1_ps(*term));
+    }
+    let near = _mm256_mul_ps(sum, y);
+    let magnitude = _mm256_andnot_ps(_mm256_set1_ps(-0.0), y);
+    let small = _mm256_cmp_ps::<_CMP_LT_OQ>(magnitude, _mm256_set1_ps(SMALL));
+    _mm256_blendv_ps(far, near, small)
 }

@@ -1,25 +1,39 @@
 //! Small products of float matrices, for attention.
 //!
 //! Six rows of `a` by two vectors of `b` keep 12 vectors of sums in registers; an element of
-//! `a` comes as broadcast memory operand.
+//! `a` comes as broadcast memory operand. What is stored in 16 bits is widened as it is loaded.
 
 use std::arch::x86_64::*;
 
-use super::mem::{load_f32, store_f32};
-use super::transpose::transpose_16x16;
-use crate::scalar::MAX_K;
+use super::mem::{load_bf16, load_f16, load_f32, store_f32};
+use crate::scalar::{FloatRows, MAX_K};
 
 /// Most rows of a block.
 const MAX_ROWS: usize = 6;
 
 /// See [`crate::scalar::gemm`]; here multiplications are fused with their additions.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-pub(crate) fn gemm(k: usize, n: usize, a: &[[f32; MAX_K]], b: &[f32], c: &mut [f32]) {
+pub(crate) fn gemm(k: usize, n: usize, a: &[[f32; MAX_K]], b: FloatRows<'_>, c: &mut [f32]) {
+    match b {
+        FloatRows::F32(b) => multiply((k, n), a, b, c, |b| load_f32(b)),
+        FloatRows::F16(b) => multiply((k, n), a, b, c, |b| load_f16(b)),
+        FloatRows::BF16(b) => multiply((k, n), a, b, c, |b| load_bf16(b)),
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+fn multiply<T>(
+    (k, n): (usize, usize),
+    a: &[[f32; MAX_K]],
+    b: &[T],
+    c: &mut [f32],
+    load: impl Fn(&[T; 16]) -> __m512 + Copy,
+) {
     for (a, c) in a.chunks(MAX_ROWS).zip(c.chunks_mut(MAX_ROWS * n)) {
         macro_rules! block {
             ($($rows:literal)*) => {
                 match a.len() {
-                    $($rows => mul_rows::<$rows>(k, n, &a.as_chunks().0[0], b, c),)*
+                    $($rows => mul_rows::<T, $rows>((k, n), &a.as_chunks().0[0], b, c, load),)*
                     _ => {}
                 }
             };
@@ -30,31 +44,38 @@ pub(crate) fn gemm(k: usize, n: usize, a: &[[f32; MAX_K]], b: &[f32], c: &mut [f
 
 /// All columns of `ROWS` rows.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-fn mul_rows<const ROWS: usize>(
-    k: usize,
-    n: usize,
+fn mul_rows<T, const ROWS: usize>(
+    (k, n): (usize, usize),
     a: &[[f32; MAX_K]; ROWS],
-    b: &[f32],
+    b: &[T],
     c: &mut [f32],
+    load: impl Fn(&[T; 16]) -> __m512 + Copy,
 ) {
-    let n_pairs = n / 32;
-    for pair_idx in 0..n_pairs {
-        mul_block::<ROWS, 2>((k, n), a, b, c, 32 * pair_idx);
+    // Fewer rows leave registers for more columns, and need them to hide what a sum waits for.
+    let mut first_col = 0;
+    while ROWS <= 3 && first_col + 64 <= n {
+        mul_block::<T, ROWS, 4>((k, n), a, b, c, first_col, load);
+        first_col += 64;
     }
-    if !n.is_multiple_of(32) {
-        mul_block::<ROWS, 1>((k, n), a, b, c, 32 * n_pairs);
+    while first_col + 32 <= n {
+        mul_block::<T, ROWS, 2>((k, n), a, b, c, first_col, load);
+        first_col += 32;
+    }
+    if first_col < n {
+        mul_block::<T, ROWS, 1>((k, n), a, b, c, first_col, load);
     }
 }
 
 /// `ROWS` rows by `VECS` vectors of columns.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 #[inline]
-fn mul_block<const ROWS: usize, const VECS: usize>(
+fn mul_block<T, const ROWS: usize, const VECS: usize>(
     (k, n): (usize, usize),
     a: &[[f32; MAX_K]; ROWS],
-    b: &[f32],
+    b: &[T],
     c: &mut [f32],
     first_col: usize,
+    load: impl Fn(&[T; 16]) -> __m512 + Copy,
 ) {
     let mut sums = [[_mm512_setzero_ps(); VECS]; ROWS];
     for (sums, c) in sums.iter_mut().zip(c.chunks_exact(n)) {
@@ -67,7 +88,7 @@ fn mul_block<const ROWS: usize, const VECS: usize>(
         let b = b[i * n + first_col..][..16 * VECS].as_chunks::<16>().0;
         let mut columns = [_mm512_setzero_ps(); VECS];
         for (column, b) in columns.iter_mut().zip(b) {
-            *column = load_f32(b);
+            *column = load(b);
         }
         for (sums, row) in sums.iter_mut().zip(a) {
             let a = _mm512_set1_ps(row[i]);
@@ -80,25 +101,6 @@ fn mul_block<const ROWS: usize, const VECS: usize>(
         let c = c[first_col..].as_chunks_mut::<16>().0;
         for (sum, c) in sums.into_iter().zip(c) {
             store_f32(c, sum);
-        }
-    }
-}
-
-/// See [`crate::scalar::transpose`].
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-pub(crate) fn transpose(n_cols: usize, x: &[f32], out: &mut [f32]) {
-    let n_rows = x.len() / n_cols;
-    for first_row in (0..n_rows).step_by(16) {
-        for first_col in (0..n_cols).step_by(16) {
-            let mut block = [_mm512_setzero_si512(); 16];
-            for (i, block) in block.iter_mut().enumerate() {
-                let row = &x[(first_row + i) * n_cols + first_col..];
-                *block = _mm512_castps_si512(load_f32(&row.as_chunks().0[0]));
-            }
-            for (j, column) in transpose_16x16(block).into_iter().enumerate() {
-                let out = &mut out[(first_col + j) * n_rows + first_row..];
-                store_f32(&mut out.as_chunks_mut().0[0], _mm512_castsi512_ps(column));
-            }
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::arch::x86_64::*;
 
-use half::f16;
+use half::{bf16, f16};
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 #[inline]
@@ -84,6 +84,14 @@ pub(super) fn load_u16(x: &[u16; 16]) -> __m256i {
 pub(super) fn load_f16(x: &[f16; 16]) -> __m512 {
     // SAFETY: reads the 16 words of the array; `f16` is a transparent `u16`.
     _mm512_cvtph_ps(unsafe { _mm256_loadu_si256(x.as_ptr().cast()) })
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+#[inline]
+pub(super) fn load_bf16(x: &[bf16; 16]) -> __m512 {
+    // SAFETY: reads the 16 words of the array; `bf16` is a transparent `u16`.
+    let x = _mm512_cvtepu16_epi32(unsafe { _mm256_loadu_si256(x.as_ptr().cast()) });
+    _mm512_castsi512_ps(_mm512_slli_epi32::<16>(x))
 }
 
 #[inline]

@@ -2,9 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use half::f16;
-
-use super::mem::{load_f16, load_f32, load_f32_tail, store_f32, store_f32_tail};
+use super::mem::{load_f32, load_f32_tail, store_f32, store_f32_tail};
 use crate::scalar::Sigmoid;
 
 /// See [`crate::scalar::dot_f32`].
@@ -18,19 +16,6 @@ pub(crate) fn dot_f32(x: &[f32], y: &[f32]) -> f32 {
     }
     sum = _mm512_fmadd_ps(load_f32_tail(x_tail), load_f32_tail(y_tail), sum);
     _mm512_reduce_add_ps(sum)
-}
-
-/// See [`crate::scalar::f16_to_f32`].
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-pub(crate) fn f16_to_f32(x: &[f16], out: &mut [f32]) {
-    let (x_chunks, x_tail) = x.as_chunks::<16>();
-    let (out_chunks, out_tail) = out.as_chunks_mut::<16>();
-    for (x, out) in x_chunks.iter().zip(out_chunks) {
-        store_f32(out, load_f16(x));
-    }
-    for (x, out) in x_tail.iter().zip(out_tail) {
-        *out = x.to_f32();
-    }
 }
 
 /// See [`crate::scalar::exp_sum`].
@@ -92,7 +77,7 @@ fn gate_lanes(x: __m512, Sigmoid { slope, cubic }: Sigmoid) -> __m512 {
 /// `|r| <= ln(2) / 2`, where eight terms of the series are enough.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 #[inline]
-fn exp(x: __m512) -> __m512 {
+pub(super) fn exp(x: __m512) -> __m512 {
     /// The coefficients `1 / i!`, highest first.
     const SERIES: [f32; 8] =
         [1.0 / 5040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0];
@@ -112,4 +97,45 @@ fn exp(x: __m512) -> __m512 {
         sum = _mm512_fmadd_ps(sum, r, _mm512_set1_ps(*term));
     }
     _mm512_scalef_ps(sum, n)
+}
+
+/// See [`crate::scalar::softcap`].
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+pub(crate) fn softcap(x: &mut [f32], cap: f32, factor: f32) {
+    let (inverse, scale) = (_mm512_set1_ps(1.0 / cap), _mm512_set1_ps(factor * cap));
+    let (chunks, tail) = x.as_chunks_mut::<16>();
+    for x in chunks {
+        let capped = tanh(_mm512_mul_ps(load_f32(x), inverse));
+        store_f32(x, _mm512_mul_ps(capped, scale));
+    }
+    let capped = tanh(_mm512_mul_ps(load_f32_tail(tail), inverse));
+    store_f32_tail(tail, _mm512_mul_ps(capped, scale));
+}
+
+/// `1 - 2 / (e^2y + 1)`; near 0, where that would lose bits, the series.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+#[inline]
+fn tanh(y: __m512) -> __m512 {
+    const SMALL: f32 = 0.35;
+    /// Coefficients of `y^13 .. y^3, y`.
+    const SERIES: [f32; 7] = [
+        21_844.0 / 6_081_075.0,
+        -1_382.0 / 155_925.0,
+        62.0 / 2_835.0,
+        -17.0 / 315.0,
+        2.0 / 15.0,
+        -1.0 / 3.0,
+        1.0,
+    ];
+    let (one, two) = (_mm512_set1_ps(1.0), _mm512_set1_ps(2.0));
+    let power = exp(_mm512_mul_ps(y, two));
+    let far = _mm512_sub_ps(one, _mm512_div_ps(two, _mm512_add_ps(power, one)));
+    let square = _mm512_mul_ps(y, y);
+    let mut sum = _mm512_set1_ps(SERIES[0]);
+    for term in &SERIES[1..] {
+        sum = _mm512_fmadd_ps(sum, square, _mm512_set1_ps(*term));
+    }
+    let near = _mm512_mul_ps(sum, y);
+    let small = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(_mm512_abs_ps(y), _mm512_set1_ps(SMALL));
+    _mm512_mask_blend_ps(small, far, near)
 }

@@ -1,0 +1,132 @@
+//! One head of one page, brought into the form that the products take.
+
+use half::f16;
+
+use crate::activation::ActivationPanel;
+use crate::kv_pool::{BLOCK, Bits, PAGE_CODES, PAGE_LEN, unpack_nibbles};
+use crate::scalar::{FloatRows, MAX_K, TileShape};
+use crate::table::Kernels;
+use crate::tile::{PANEL, RowLanes, TILE_ROWS, Tile};
+
+/// Blocks of a panel.
+const BLOCKS: usize = PANEL / BLOCK;
+/// Tiles of a page's keys: a lane for each.
+const TILES: usize = PAGE_LEN / TILE_ROWS;
+
+/// Memory for a page.
+pub(super) struct PageCopy {
+    /// As floats.
+    floats: Vec<f32>,
+    /// A block of codes, a byte each.
+    codes: Box<[u8; PAGE_CODES]>,
+    tile: Box<Tile>,
+    /// Sums of rows with a tile's keys.
+    lanes: Vec<RowLanes>,
+}
+
+impl Default for PageCopy {
+    fn default() -> Self {
+        Self {
+            floats: Vec::new(),
+            codes: Box::new([0; PAGE_CODES]),
+            tile: Box::default(),
+            lanes: Vec::new(),
+        }
+    }
+}
+
+impl PageCopy {
+    /// Floats as f32.
+    pub(super) fn widen(&mut self, kernels: &Kernels, x: FloatRows<'_>) -> &[f32] {
+        self.floats.resize(x.len(), 0.0);
+        kernels.widen(x, &mut self.floats);
+        &self.floats
+    }
+}
+
+/// One head of a page in codes: their width, the codes, the scales.
+type Codes<'a> = (Bits, &'a [u8], &'a [f16]);
+
+/// A block's codes, a byte each.
+fn codes_of<'a>(
+    bits: Bits,
+    bytes: &'a [u8],
+    space: &'a mut [u8; PAGE_CODES],
+) -> &'a [u8; PAGE_CODES] {
+    match bits {
+        Bits::Eight => bytes.try_into().expect("because a block is a page of bytes"),
+        Bits::Four => {
+            unpack_nibbles(bytes, space);
+            space
+        }
+    }
+}
+
+/// Values as floats, `[PAGE_LEN, width]`.
+pub(super) fn value_codes<'p>(
+    kernels: &Kernels,
+    (bits, codes, scales): Codes<'_>,
+    width: usize,
+    page: &'p mut PageCopy,
+) -> &'p [f32] {
+    let PageCopy { floats, codes: space, .. } = page;
+    floats.resize(PAGE_LEN * width, 0.0);
+    let blocks = codes.chunks_exact(bits.page_bytes()).zip(scales.chunks_exact(PAGE_LEN));
+    for (block_idx, (bytes, scales)) in blocks.enumerate() {
+        let mut wide = [0.0; PAGE_LEN];
+        kernels.widen(FloatRows::F16(scales), &mut wide);
+        let codes = codes_of(bits, bytes, space).as_chunks().0;
+        kernels.widen_codes((codes, bits.zero()), &wide, floats, (width, block_idx * BLOCK));
+    }
+    floats
+}
+
+/// Adds dot products with keys to `scores`, `[n_rows]`: of integers, with queries in 8 bits.
+///
+/// Shapes: `q` is `[n_panels, n_rows]`.
+pub(super) fn score_codes(
+    kernels: &Kernels,
+    (bits, codes, scales): Codes<'_>,
+    q: &[ActivationPanel],
+    (page, scores): (&mut PageCopy, &mut [[f32; MAX_K]]),
+) {
+    let n_rows = scores.len();
+    let PageCopy { codes: space, tile, lanes, .. } = page;
+    for half in 0..TILES {
+        lanes.clear();
+        lanes.resize(n_rows, RowLanes([0.0; TILE_ROWS]));
+        let panels = codes.chunks(BLOCKS * bits.page_bytes()).zip(scales.chunks(BLOCKS * PAGE_LEN));
+        for ((codes, scales), q) in panels.zip(q.chunks_exact(n_rows)) {
+            let n_groups = load_tile(kernels, (bits, codes, scales), half, (tile, space));
+            let wide_codes = bits == Bits::Eight;
+            let shape = TileShape { n_groups, group: BLOCK, has_mins: false, wide_codes };
+            kernels.mul_tile(tile, shape, q, lanes);
+        }
+        for (scores, lanes) in scores.iter_mut().zip(lanes.iter()) {
+            scores[half * TILE_ROWS..][..TILE_ROWS].copy_from_slice(&lanes.0);
+        }
+    }
+}
+
+/// Fills a tile with half the keys of a panel's blocks; returns how many blocks there are.
+fn load_tile(
+    kernels: &Kernels,
+    (bits, codes, scales): Codes<'_>,
+    half: usize,
+    (tile, space): (&mut Tile, &mut [u8; PAGE_CODES]),
+) -> usize {
+    /// Steps of four elements in a block.
+    const QUADS: usize = BLOCK / 4;
+    let blocks = codes.chunks_exact(bits.page_bytes()).zip(scales.chunks_exact(PAGE_LEN));
+    let n_blocks = blocks.len();
+    for (block_idx, (bytes, scales)) in blocks.enumerate() {
+        let codes = codes_of(bits, bytes, space).as_chunks::<{ 4 * TILE_ROWS }>().0;
+        let quads = codes.iter().skip(half).step_by(TILES);
+        for (lanes, codes) in tile.codes[block_idx * QUADS..].iter_mut().zip(quads) {
+            lanes.0 = *codes;
+        }
+        let scales = &scales[half * TILE_ROWS..][..TILE_ROWS];
+        kernels.widen(FloatRows::F16(scales), &mut tile.scales[block_idx].0);
+    }
+    n_blocks
+}
