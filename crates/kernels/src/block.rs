@@ -16,13 +16,13 @@
 
 mod bits;
 mod classic;
-mod codebook;
+pub(crate) mod codebook;
 mod grids_table;
 mod k_quants;
 mod ternary;
 mod uneven;
 
-pub(crate) use uneven::{FP4_CODES, IQ4_CODES, half_e8m0};
+pub(crate) use uneven::{FP4_CODES, FP4_ZERO, IQ4_CODES, IQ4_ZERO, half_e4m3, half_e8m0};
 
 use half::f16;
 

@@ -54,6 +54,20 @@ pub enum Error {
         /// Its value, as text so that the error stays comparable.
         value: String,
     },
+    /// A format of so few bits that it is written only where the important columns are known.
+    #[error("tensor type {ty} is quantised only with an importance matrix")]
+    NeedsImportance {
+        /// The type asked for.
+        ty: TensorType,
+    },
+    /// A column's importance is NaN, infinite or below 0.
+    #[error("importance of column {index} is {value}, must be finite and not below 0")]
+    BadImportance {
+        /// The column.
+        index: usize,
+        /// Its importance, as text so that the error stays comparable.
+        value: String,
+    },
     /// RoPE turns lanes in pairs.
     #[error("rope turns {n_rot} lanes, must be even and above 0")]
     OddRotation {

@@ -54,7 +54,7 @@ pub use elementwise::Activation;
 pub use error::Error;
 pub use kv_pool::{KvPool, KvType, PAGE_LEN};
 pub use matrix::Matrix;
-pub use quantize::{can_quantize, quantize};
+pub use quantize::{can_quantize, needs_importance, quantize};
 pub use rope::{Pairing, Rope, RopeParams, Yarn};
 pub use table::Kernels;
 pub use team::ThreadTeam;

@@ -21,9 +21,9 @@ use super::grids_table as packed;
 use super::{Format, f16_at, u16_at, u32_at};
 
 /// The magnitudes of IQ2 points; the fourth index is not used.
-const IQ2_VALUES: [u8; 4] = [8, 25, 43, 0];
-const IQ3_XXS_VALUES: [u8; 8] = [4, 12, 20, 28, 36, 44, 52, 62];
-const IQ3_S_VALUES: [u8; 8] = [1, 3, 5, 7, 9, 11, 13, 15];
+pub(crate) const IQ2_VALUES: [u8; 4] = [8, 25, 43, 0];
+pub(crate) const IQ3_XXS_VALUES: [u8; 8] = [4, 12, 20, 28, 36, 44, 52, 62];
+pub(crate) const IQ3_S_VALUES: [u8; 8] = [1, 3, 5, 7, 9, 11, 13, 15];
 /// Eight times the values of IQ1 points, as codes around [`IQ1_ZERO`].
 const IQ1_VALUES: [u8; 4] = [8, 16, 24, 0];
 
@@ -31,12 +31,12 @@ const IQ1_VALUES: [u8; 4] = [8, 16, 24, 0];
 const ZERO: u8 = 64;
 const IQ1_ZERO: u8 = 16;
 
-static IQ2_XXS_GRID: [u64; 256] = expand(&packed::IQ2_XXS_GRID, &IQ2_VALUES);
-static IQ2_XS_GRID: [u64; 512] = expand(&packed::IQ2_XS_GRID, &IQ2_VALUES);
-static IQ2_S_GRID: [u64; 1024] = expand(&packed::IQ2_S_GRID, &IQ2_VALUES);
-static IQ3_XXS_GRID: [u64; 256] = expand(&packed::IQ3_XXS_GRID, &IQ3_XXS_VALUES);
-static IQ3_S_GRID: [u64; 512] = expand(&packed::IQ3_S_GRID, &IQ3_S_VALUES);
-static IQ1_GRID: [u64; 2048] = expand(&packed::IQ1_GRID, &IQ1_VALUES);
+pub(crate) static IQ2_XXS_GRID: [u64; 256] = expand(&packed::IQ2_XXS_GRID, &IQ2_VALUES);
+pub(crate) static IQ2_XS_GRID: [u64; 512] = expand(&packed::IQ2_XS_GRID, &IQ2_VALUES);
+pub(crate) static IQ2_S_GRID: [u64; 1024] = expand(&packed::IQ2_S_GRID, &IQ2_VALUES);
+pub(crate) static IQ3_XXS_GRID: [u64; 256] = expand(&packed::IQ3_XXS_GRID, &IQ3_XXS_VALUES);
+pub(crate) static IQ3_S_GRID: [u64; 512] = expand(&packed::IQ3_S_GRID, &IQ3_S_VALUES);
+pub(crate) static IQ1_GRID: [u64; 2048] = expand(&packed::IQ1_GRID, &IQ1_VALUES);
 /// A sign byte's bits, each as a byte of ones.
 static SIGN_MASKS: [u64; 256] = sign_masks();
 

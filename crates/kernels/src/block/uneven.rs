@@ -30,8 +30,8 @@ pub(crate) const IQ4_CODES: [u8; 16] = codes_around(VALUES, IQ4_ZERO);
 /// [`DOUBLED_E2M1`] as codes around 16.
 pub(crate) const FP4_CODES: [u8; 16] = codes_around(DOUBLED_E2M1, FP4_ZERO);
 
-const IQ4_ZERO: u8 = 128;
-const FP4_ZERO: u8 = 16;
+pub(crate) const IQ4_ZERO: u8 = 128;
+pub(crate) const FP4_ZERO: u8 = 16;
 
 const fn codes_around(values: [i8; 16], zero: u8) -> [u8; 16] {
     let mut codes = [0; 16];
@@ -119,7 +119,7 @@ pub(crate) fn half_e8m0(e: u8) -> f32 {
 
 /// Half the value of an unsigned float with four exponent and three mantissa bits; its NaN counts
 /// as 0, as in ggml.
-fn half_e4m3(byte: u8) -> f32 {
+pub(crate) fn half_e4m3(byte: u8) -> f32 {
     if byte == 0x7f {
         return 0.0;
     }

@@ -1,9 +1,8 @@
 //! Scales of least squared error.
-
-/// Steps tried on either side of the scale that just covers the largest value.
-const N_STEPS: i32 = 9;
-/// How much of a code a step moves the largest value.
-const STEP: f32 = 0.1;
+//!
+//! With a scale chosen, the best codes are the nearest; with codes chosen, the best scale is
+//! `sum(w x q) / sum(w q^2)`. Whatever the codes of a format are, those two sums say how good they
+//! are, so searching for scales is written once: over [`Codes`].
 
 /// `1 / x`, and 0 for 0 and for numbers so small that their inverse is infinite.
 pub(super) fn inverse(x: f32) -> f32 {
@@ -11,109 +10,129 @@ pub(super) fn inverse(x: f32) -> f32 {
     if inverse.is_finite() { inverse } else { 0.0 }
 }
 
-/// The code of `x` under a scale: the nearest integer, ties to even, within `low..=high`.
+/// Added and taken away again, it rounds a number below 2^22 to the nearest integer, ties to even.
+const ROUND: f32 = 12_582_912.0;
+
+/// The code of `x` under a scale: the nearest integer within `low..=high`.
 pub(super) fn code(x: f32, inverse_scale: f32, low: i32, high: i32) -> i32 {
-    ((x * inverse_scale).round_ties_even() as i32).clamp(low, high)
+    nearest(x * inverse_scale, low as f32, high as f32) as i32
 }
 
-/// A scale, of either sign, for `x = scale * code` with codes from `low < 0` to `high`.
-///
-/// With a scale chosen, the best codes are the nearest; with codes chosen, the best scale is
-/// `sum(w x q) / sum(w q^2)`. Of several first scales the one wins that explains most of `x`.
-pub(super) fn fit_scale(x: &[f32], weights: &[f32], low: i32, high: i32) -> f32 {
-    let largest =
-        x.iter().copied().fold(0.0, |max: f32, x| if x.abs() > max.abs() { x } else { max });
-    if inverse(largest) == 0.0 {
+/// The nearest integer within whole `low..=high`.
+pub(super) fn nearest(x: f32, low: f32, high: f32) -> f32 {
+    (x.max(low).min(high) + ROUND) - ROUND
+}
+
+/// How well some codes `q` explain numbers `x` with weights `w`.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Fit {
+    /// `sum(w x q)`
+    pub(super) xq: f32,
+    /// `sum(w q^2)`
+    pub(super) qq: f32,
+}
+
+impl Fit {
+    /// The scale of least error under these codes.
+    pub(super) fn scale(self) -> f32 {
+        self.xq * inverse(self.qq)
+    }
+
+    /// What [`scale`](Self::scale) takes off `sum(w x^2)`.
+    fn explained(self) -> f32 {
+        self.xq * self.scale()
+    }
+
+    /// What a given scale takes off `sum(w x^2)`.
+    pub(super) fn gain(self, scale: f32) -> f32 {
+        scale * (2.0 * self.xq - scale * self.qq)
+    }
+}
+
+impl std::ops::AddAssign for Fit {
+    fn add_assign(&mut self, other: Self) {
+        self.xq += other.xq;
+        self.qq += other.qq;
+    }
+}
+
+/// What a format offers for the elements of a group, before scaling.
+pub(super) trait Codes {
+    /// Whether scales may be negative, for codes that reach further on one side of 0.
+    const SIGNED_SCALE: bool;
+
+    /// Which codes the largest element is given in the first scales that are tried: from, to, and
+    /// how many between.
+    fn reach(&self) -> (f32, f32, u8);
+
+    /// Sums under the nearest codes at a scale.
+    ///
+    /// Shapes: `x` and `w` are a group, a multiple of 8 long.
+    fn fit(&self, x: &[f32], w: &[f32], inverse_scale: f32) -> Fit;
+}
+
+/// The number furthest from 0.
+pub(super) fn furthest(x: impl IntoIterator<Item = f32>) -> f32 {
+    x.into_iter().fold(0.0, |max: f32, x| if x.abs() > max.abs() { x } else { max })
+}
+
+/// The scale of least error for a group; 0 where it is all zeros.
+pub(super) fn best_scale<C: Codes>(codes: &C, x: &[f32], w: &[f32]) -> f32 {
+    let largest = furthest(x.iter().copied());
+    let per_code = inverse(if C::SIGNED_SCALE { largest } else { largest.abs() });
+    if per_code == 0.0 {
         return 0.0;
     }
-    let mut best = (0.0, 0.0);
-    // The largest value gets the code `low`, which reaches furthest from 0.
-    for step in -N_STEPS..=N_STEPS {
-        let first = (low as f32 + STEP * step as f32) / largest;
-        let (mut xq, mut qq) = (0.0, 0.0);
-        for (x, w) in x.iter().zip(weights) {
-            let q = code(*x, first, low, high) as f32;
-            xq += w * x * q;
-            qq += w * q * q;
-        }
-        let explained = if qq > 0.0 { xq * xq / qq } else { 0.0 };
-        if explained > best.0 {
-            best = (explained, xq / qq);
+    let (first, last, n_steps) = codes.reach();
+    let step = (last - first) / f32::from(n_steps - 1);
+    let mut best = Fit::default();
+    for i in 0..n_steps {
+        let fit = codes.fit(x, w, (first + step * f32::from(i)) * per_code);
+        if fit.explained() > best.explained() {
+            best = fit;
         }
     }
-    best.1
+    // Codes and scale improve each other.
+    for _ in 0..2 {
+        let fit = codes.fit(x, w, inverse(best.scale()));
+        if fit.explained() <= best.explained() {
+            break;
+        }
+        best = fit;
+    }
+    best.scale()
 }
 
-/// `(scale, min)` for `x = scale * code - min` with codes from 0 to `high`.
-///
-/// Both by least squares for the codes of each first scale. Where `positive` is set, `min` is not
-/// below 0, as K-quants store it.
-pub(super) fn fit_affine(x: &[f32], weights: &[f32], high: i32, positive: bool) -> (f32, f32) {
-    let mut low_x = x.iter().copied().fold(f32::INFINITY, f32::min);
-    let high_x = x.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    if positive {
-        low_x = low_x.min(0.0);
+/// The integers from `low < 0` to `high`.
+pub(super) struct Integers {
+    pub(super) low: i32,
+    pub(super) high: i32,
+}
+
+impl Codes for Integers {
+    const SIGNED_SCALE: bool = true;
+
+    /// Around `low`, which reaches further from 0.
+    fn reach(&self) -> (f32, f32, u8) {
+        let low = self.low as f32;
+        (low - 0.9, low + 0.9, 19)
     }
-    let range = high_x - low_x;
-    if !range.is_finite() || inverse(range) == 0.0 {
-        return (0.0, -low_x);
+
+    fn fit(&self, x: &[f32], w: &[f32], inverse_scale: f32) -> Fit {
+        let (low, high) = (self.low as f32, self.high as f32);
+        sum_lanes(x, w, |x| nearest(x * inverse_scale, low, high))
     }
-    let mut best = (range / high as f32, -low_x);
-    let mut least = affine_error(x, weights, high, best);
-    for step in -N_STEPS..=N_STEPS {
-        let mut candidate = (range / (high as f32 + STEP * step as f32), -low_x);
-        // Codes and line improve each other; twice is most of what there is to gain.
-        for _ in 0..2 {
-            candidate = least_squares(x, weights, high, candidate, positive);
-            let error = affine_error(x, weights, high, candidate);
-            if error < least {
-                (least, best) = (error, candidate);
-            }
+}
+
+/// Adds up the sums of a code for each element, in eight lanes.
+pub(super) fn sum_lanes(x: &[f32], w: &[f32], code: impl Fn(f32) -> f32) -> Fit {
+    let (mut xq, mut qq) = ([0.0f32; 8], [0.0f32; 8]);
+    for (x, w) in x.as_chunks::<8>().0.iter().zip(w.as_chunks::<8>().0) {
+        for i in 0..8 {
+            let q = code(x[i]);
+            xq[i] += w[i] * q * x[i];
+            qq[i] += w[i] * q * q;
         }
     }
-    best
-}
-
-fn affine_code(x: f32, high: i32, (scale, min): (f32, f32)) -> f32 {
-    code(x + min, inverse(scale), 0, high) as f32
-}
-
-fn affine_error(x: &[f32], weights: &[f32], high: i32, line: (f32, f32)) -> f32 {
-    x.iter()
-        .zip(weights)
-        .map(|(x, w)| {
-            let error = line.0 * affine_code(*x, high, line) - line.1 - x;
-            w * error * error
-        })
-        .sum()
-}
-
-/// The line of least squares through the codes that `line` gives.
-fn least_squares(
-    x: &[f32],
-    weights: &[f32],
-    high: i32,
-    line: (f32, f32),
-    positive: bool,
-) -> (f32, f32) {
-    let [mut w_sum, mut wq, mut wqq, mut wx, mut wxq] = [0.0f32; 5];
-    for (x, w) in x.iter().zip(weights) {
-        let q = affine_code(*x, high, line);
-        w_sum += w;
-        wq += w * q;
-        wqq += w * q * q;
-        wx += w * x;
-        wxq += w * x * q;
-    }
-    let determinant = w_sum * wqq - wq * wq;
-    if determinant <= 0.0 {
-        return line;
-    }
-    let scale = (w_sum * wxq - wq * wx) / determinant;
-    let min = (wq * wxq - wqq * wx) / determinant;
-    if positive && min < 0.0 {
-        // Through the origin.
-        return if wqq > 0.0 { (wxq / wqq, 0.0) } else { line };
-    }
-    (scale, min)
+    Fit { xq: xq.iter().sum(), qq: qq.iter().sum() }
 }

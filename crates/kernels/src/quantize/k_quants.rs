@@ -1,95 +1,122 @@
 //! K-quants; layouts are told in `block/k_quants.rs`.
 
-use super::classic::put_nibbles;
-use super::fit::{code, fit_affine, fit_scale, inverse};
-use super::put_f16;
+use super::{
+    Block,
+    affine::{self, Lines},
+    classic::put_nibbles,
+    fit::{Integers, code, inverse},
+    two_level::{self, Scales, Steps},
+};
 
-/// Groups of Q4_K and Q5_K, and their elements.
-const N_GROUPS: usize = 8;
-const GROUP: usize = 32;
+/// Elements of a block.
+const LEN: usize = 256;
 
-pub(super) fn write_q4_k(x: &[f32], weights: &[f32], out: &mut [u8]) {
-    let codes = affine_codes(x, weights, 15, out);
-    put_quarters(&codes, &mut out[16..]);
+pub(super) fn write_q2_k(block: &Block<'_>, out: &mut [u8]) {
+    let lines = affine::fit_block(block, 16, 3.0, 15.0);
+    for (out, (scale, min)) in out.iter_mut().zip(lines.steps) {
+        *out = scale | min << 4;
+    }
+    put_crumbs(&line_codes(block, &lines, 16, 3.0), &mut out[16..80]);
+    block.put_scale(lines.d, &mut out[80..]);
+    block.put_scale(lines.dmin, &mut out[82..]);
 }
 
-pub(super) fn write_q5_k(x: &[f32], weights: &[f32], out: &mut [u8]) {
-    let mut codes = affine_codes(x, weights, 31, out);
-    let (high_bits, low_bits) = out[16..].split_at_mut(32);
-    high_bits.fill(0);
-    for (j, codes) in codes.chunks_exact_mut(GROUP).enumerate() {
-        for (bits, code) in high_bits.iter_mut().zip(codes) {
-            *bits |= (*code as u8 >> 4) << j;
-            *code = f32::from(*code as u8 & 15);
-        }
+pub(super) fn write_q3_k(block: &Block<'_>, out: &mut [u8]) {
+    let steps = Steps { low: -32, high: 31, stride: 1 };
+    let scales = two_level::fit_block(block, 16, &Integers { low: -4, high: 3 }, &steps, &[]);
+    let codes = integer_codes(block, &scales, -4, 3);
+    put_high_bits(&codes, 2, &mut out[..32]);
+    put_crumbs(&codes, &mut out[32..96]);
+    out[96..108].fill(0);
+    for (i, step) in scales.steps.iter().enumerate() {
+        let step = (step + 32) as u8;
+        out[96 + i % 8] |= (step & 15) << (4 * (i / 8));
+        out[104 + i % 4] |= step >> 4 << (2 * (i / 4));
     }
-    put_quarters(&codes, low_bits);
+    block.put_scale(scales.d, &mut out[108..]);
 }
 
-/// Nibbles, in quarters of 64 elements.
-fn put_quarters(codes: &[f32], out: &mut [u8]) {
-    for (codes, out) in codes.chunks_exact(64).zip(out.chunks_exact_mut(32)) {
-        put_nibbles(codes, out, |code| code as u8);
-    }
+pub(super) fn write_q4_k(block: &Block<'_>, out: &mut [u8]) {
+    let lines = affine::fit_block(block, 32, 15.0, 63.0);
+    put_head(block, &lines, out);
+    put_quarters(&line_codes(block, &lines, 32, 15.0), &mut out[16..]);
 }
 
-/// Writes the head of Q4_K and Q5_K and returns each element's code, a small whole number.
-fn affine_codes(x: &[f32], weights: &[f32], high: i32, out: &mut [u8]) -> Vec<f32> {
-    let mut lines = [(0.0, 0.0); N_GROUPS];
-    for (line, (x, weights)) in lines.iter_mut().zip(x.chunks(GROUP).zip(weights.chunks(GROUP))) {
-        *line = fit_affine(x, weights, high, true);
-    }
-    let largest = |part: fn(&(f32, f32)) -> f32| lines.iter().map(part).fold(0.0, f32::max);
-    let d = put_f16(largest(|line| line.0) / 63.0, out);
-    let dmin = put_f16(largest(|line| line.1) / 63.0, &mut out[2..]);
-    let steps = lines.map(|(scale, min)| {
-        (code(scale, inverse(d), 0, 63) as u8, code(min, inverse(dmin), 0, 63) as u8)
-    });
-    put_six_bits(steps, &mut out[4..16]);
-    let groups = x.chunks(GROUP).zip(steps);
-    groups
-        .flat_map(|(x, (scale, min))| {
-            let (scale, min) = (d * f32::from(scale), dmin * f32::from(min));
-            x.iter().map(move |x| code(x + min, inverse(scale), 0, high) as f32)
-        })
-        .collect()
+pub(super) fn write_q5_k(block: &Block<'_>, out: &mut [u8]) {
+    let lines = affine::fit_block(block, 32, 31.0, 63.0);
+    put_head(block, &lines, out);
+    let codes = line_codes(block, &lines, 32, 31.0);
+    put_high_bits(&codes, 4, &mut out[16..48]);
+    put_quarters(&codes, &mut out[48..]);
 }
 
-/// Eight 6-bit scales and minimums in 12 bytes.
-fn put_six_bits(steps: [(u8, u8); N_GROUPS], out: &mut [u8]) {
-    for i in 0..4 {
-        let ((scale, min), (scale_4, min_4)) = (steps[i], steps[i + 4]);
-        out[i] = scale | scale_4 >> 4 << 6;
-        out[i + 4] = min | min_4 >> 4 << 6;
-        out[i + 8] = scale_4 & 15 | min_4 << 4;
+pub(super) fn write_q6_k(block: &Block<'_>, out: &mut [u8]) {
+    let steps = Steps { low: -128, high: 127, stride: 1 };
+    let scales = two_level::fit_block(block, 16, &Integers { low: -32, high: 31 }, &steps, &[]);
+    for (out, step) in out[192..208].iter_mut().zip(scales.steps) {
+        *out = (step as i8).cast_unsigned();
     }
-}
-
-pub(super) fn write_q6_k(x: &[f32], weights: &[f32], out: &mut [u8]) {
-    let mut scales = [0.0; 16];
-    for (scale, (x, weights)) in scales.iter_mut().zip(x.chunks(16).zip(weights.chunks(16))) {
-        *scale = fit_scale(x, weights, -32, 31);
-    }
-    let largest =
-        scales.iter().copied().fold(0.0, |max: f32, s| if s.abs() > max.abs() { s } else { max });
-    let d = put_f16(largest / -128.0, &mut out[208..]);
-    let steps = scales.map(|scale| code(scale, inverse(d), -128, 127) as i8);
-    for (out, step) in out[192..208].iter_mut().zip(steps) {
-        *out = step.cast_unsigned();
-    }
-    let codes: Vec<u8> = x
-        .chunks(16)
-        .zip(steps)
-        .flat_map(|(x, step)| {
-            let scale = d * f32::from(step);
-            x.iter().map(move |x| (code(*x, inverse(scale), -32, 31) + 32) as u8)
-        })
-        .collect();
+    block.put_scale(scales.d, &mut out[208..]);
     out[..192].fill(0);
+    let codes = integer_codes(block, &scales, -32, 31);
     for (half, codes) in codes.chunks_exact(128).enumerate() {
         for (i, code) in codes.iter().enumerate() {
             out[64 * half + i % 64] |= (code & 15) << (4 * (i / 64));
             out[128 + 32 * half + i % 32] |= code >> 4 << (2 * (i / 32));
+        }
+    }
+}
+
+/// Each element's code on its group's line.
+fn line_codes(block: &Block<'_>, lines: &Lines, group: usize, high: f32) -> [u8; LEN] {
+    let mut codes = [0; LEN];
+    let groups = codes.chunks_exact_mut(group).zip(block.x.chunks_exact(group));
+    for (i, (codes, x)) in groups.enumerate() {
+        let line = lines.of(i);
+        codes.iter_mut().zip(x).for_each(|(code, x)| *code = line.code(*x, high));
+    }
+    codes
+}
+
+/// Each element's code from `low` to `high` at the scale of its group of 16, moved to begin at 0.
+fn integer_codes(block: &Block<'_>, scales: &Scales, low: i32, high: i32) -> [u8; LEN] {
+    std::array::from_fn(|i| (code(block.x[i], inverse(scales.of(i / 16)), low, high) - low) as u8)
+}
+
+/// The head of Q4_K and Q5_K: `d`, `dmin`, and eight 6-bit scales and minimums in 12 bytes.
+fn put_head(block: &Block<'_>, lines: &Lines, out: &mut [u8]) {
+    block.put_scale(lines.d, out);
+    block.put_scale(lines.dmin, &mut out[2..]);
+    for i in 0..4 {
+        let ((scale, min), (scale_4, min_4)) = (lines.steps[i], lines.steps[i + 4]);
+        out[4 + i] = scale | scale_4 >> 4 << 6;
+        out[8 + i] = min | min_4 >> 4 << 6;
+        out[12 + i] = scale_4 & 15 | min_4 << 4;
+    }
+}
+
+/// The low two bits of each code, in halves of 128 elements.
+pub(super) fn put_crumbs(codes: &[u8; LEN], out: &mut [u8]) {
+    for (codes, out) in codes.chunks_exact(128).zip(out.chunks_exact_mut(32)) {
+        for (i, out) in out.iter_mut().enumerate() {
+            *out = (0..4).fold(0, |byte, k| byte | (codes[32 * k + i] & 3) << (2 * k));
+        }
+    }
+}
+
+/// The low four bits of each code, in quarters of 64 elements.
+fn put_quarters(codes: &[u8; LEN], out: &mut [u8]) {
+    for (codes, out) in codes.chunks_exact(64).zip(out.chunks_exact_mut(32)) {
+        put_nibbles(codes, out);
+    }
+}
+
+/// Bit `n` of each code: that of element `32 j + l` as bit `j` of byte `l`.
+fn put_high_bits(codes: &[u8; LEN], n: u32, out: &mut [u8]) {
+    out.fill(0);
+    for (j, codes) in codes.chunks_exact(32).enumerate() {
+        for (bits, code) in out.iter_mut().zip(codes) {
+            *bits |= (code >> n & 1) << j;
         }
     }
 }
