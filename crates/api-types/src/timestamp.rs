@@ -36,6 +36,11 @@ impl Timestamp {
         Self(jiff::Timestamp::now())
     }
 
+    /// Whole seconds since the start of 1970 in UTC.
+    pub fn as_second(self) -> i64 {
+        self.0.as_second()
+    }
+
     /// Nanoseconds since the start of 1970 in UTC.
     pub fn as_nanosecond(self) -> i128 {
         self.0.as_nanosecond()

@@ -77,11 +77,7 @@ fn lines<T>(parts: impl Stream<Item = Result<T, ApiError>> + Send + 'static) -> 
 where
     T: Serialize + Send + 'static,
 {
-    let parts = AssertUnwindSafe(parts).catch_unwind().map(|part| match part {
-        Ok(part) => part,
-        Err(_) => Err(ApiError::internal("the answer broke off because of a bug in the server")),
-    });
-    let lines = parts.scan(false, |has_failed, part| {
+    let lines = unbroken(parts).scan(false, |has_failed, part| {
         let line = (!*has_failed).then(|| line(part, has_failed));
         ready(line.map(Ok::<_, Infallible>))
     });
@@ -89,6 +85,16 @@ where
     let ndjson = HeaderValue::from_static("application/x-ndjson");
     response.headers_mut().insert(header::CONTENT_TYPE, ndjson);
     response
+}
+
+/// A stream in which a panic is an error like others.
+pub(crate) fn unbroken<T>(
+    parts: impl Stream<Item = Result<T, ApiError>>,
+) -> impl Stream<Item = Result<T, ApiError>> {
+    AssertUnwindSafe(parts).catch_unwind().map(|part| match part {
+        Ok(part) => part,
+        Err(_) => Err(ApiError::internal("the answer broke off because of a bug in the server")),
+    })
 }
 
 /// One line; an error's is the last.

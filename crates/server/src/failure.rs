@@ -31,7 +31,8 @@ impl IntoResponse for Failure {
     }
 }
 
-fn status_of(kind: ErrorKind) -> StatusCode {
+/// The status of a kind of failure.
+pub(crate) fn status_of(kind: ErrorKind) -> StatusCode {
     match kind {
         ErrorKind::BadRequest => StatusCode::BAD_REQUEST,
         ErrorKind::Unauthorized => StatusCode::UNAUTHORIZED,

@@ -11,20 +11,30 @@
 //! The way of a request: CORS (`cors`), `Host` filter (`host_filter`), route (`routes`), body
 //! (`payload`), handler (`handlers`), service, answer as one object or as lines (`answer`). A failure
 //! at any point is an `ApiError`, which `failure` alone turns into a status.
+//!
+//! OpenAI's and Anthropic's requests (`openai`, `anthropic`) are translated to native ones here, at
+//! the edge, and the native answer's parts to theirs (`choices`, `sse`).
 #![forbid(unsafe_code)]
 
 mod answer;
+mod anthropic;
+mod app;
+mod choices;
 mod config;
 mod cors;
+mod dialect;
 mod failure;
 mod fallback;
 mod handlers;
 mod host_filter;
+mod ids;
+mod openai;
 mod origins;
 mod panics;
 mod payload;
 mod routes;
 mod serve;
+mod sse;
 
 pub use config::Config;
 pub use host_filter::HostFilter;

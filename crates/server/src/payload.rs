@@ -7,8 +7,8 @@ use camelid_api_types::{ApiError, ErrorKind, json};
 use futures_util::TryStreamExt;
 use serde::de::DeserializeOwned;
 
+use crate::app::App;
 use crate::failure::Failure;
-use crate::routes::App;
 
 /// An extractor for the request type of a route.
 pub(crate) struct Payload<T>(pub(crate) T);
@@ -17,15 +17,22 @@ impl<T: DeserializeOwned> FromRequest<App> for Payload<T> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Failure> {
-        let declared = request.headers().get(header::CONTENT_LENGTH);
-        let declared = declared.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-        // Refused before it is sent, where the sender waits for that.
-        if declared.is_some_and(|n_bytes| n_bytes > app.max_body_bytes as u64) {
-            return Err(too_large(app.max_body_bytes).into());
-        }
-        let bytes = read_body(request.into_body(), app.max_body_bytes).await?;
-        Ok(Self(json::decode_json(&bytes)?))
+        Ok(Self(json::decode_json(&read(request, app).await?)?))
     }
+}
+
+/// The request's whole body.
+///
+/// # Errors
+/// When it is larger than the limit, or breaks off.
+pub(crate) async fn read(request: Request, app: &App) -> Result<Vec<u8>, ApiError> {
+    let declared = request.headers().get(header::CONTENT_LENGTH);
+    let declared = declared.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    // Refused before it is sent, where the sender waits for that.
+    if declared.is_some_and(|n_bytes| n_bytes > app.max_body_bytes as u64) {
+        return Err(too_large(app.max_body_bytes));
+    }
+    read_body(request.into_body(), app.max_body_bytes).await
 }
 
 /// The whole body. Bytes are counted as they come: a declared length binds nobody.

@@ -8,16 +8,10 @@ use axum::routing::{MethodRouter, delete, get, head, post};
 use camelid_api_types::Service;
 
 use crate::Config;
+use crate::app::App;
 use crate::fallback::{KnownPaths, unknown_path, wrong_method};
 use crate::handlers::{blobs, cloud, general, inference, models, transfer};
-use crate::{cors, host_filter, panics};
-
-/// What handlers share.
-#[derive(Clone)]
-pub(crate) struct App {
-    pub(crate) service: Arc<dyn Service>,
-    pub(crate) max_body_bytes: usize,
-}
+use crate::{anthropic, cors, host_filter, openai, panics};
 
 /// The HTTP face of a service.
 ///
@@ -30,7 +24,7 @@ pub(crate) struct App {
 /// ```
 pub fn router(service: Arc<dyn Service>, config: Config) -> Router {
     // `get` answers HEAD too.
-    let routes: [(&'static str, MethodRouter<App>); 22] = [
+    let routes: [(&'static str, MethodRouter<App>); 28] = [
         ("/", get(general::root)),
         ("/api/version", get(general::version)),
         ("/api/generate", post(inference::generate)),
@@ -53,6 +47,12 @@ pub fn router(service: Arc<dyn Service>, config: Config) -> Router {
         ("/api/experimental/web_search", post(cloud::web_search)),
         ("/api/experimental/web_fetch", post(cloud::web_fetch)),
         ("/api/experimental/model-recommendations", get(cloud::recommendations)),
+        ("/v1/chat/completions", post(openai::chat)),
+        ("/v1/completions", post(openai::completions)),
+        ("/v1/models", get(openai::models)),
+        ("/v1/models/{model}", get(openai::model)),
+        ("/v1/messages", post(anthropic::messages)),
+        ("/v1/messages/count_tokens", post(anthropic::count_tokens)),
     ];
     let known: KnownPaths = routes.iter().map(|(path, _)| *path).collect();
     let app = App { service, max_body_bytes: config.max_body_bytes };

@@ -21,6 +21,15 @@ pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, ApiError> {
     Ok(bytes)
 }
 
+/// [`encode`] as a text, for JSON that stands inside JSON.
+///
+/// # Errors
+/// As [`encode`].
+pub fn encode_text<T: Serialize + ?Sized>(value: &T) -> Result<String, ApiError> {
+    String::from_utf8(encode(value)?)
+        .map_err(|error| ApiError::internal(format!("answer is not UTF-8: {error}")))
+}
+
 struct GoFormatter;
 
 impl Formatter for GoFormatter {

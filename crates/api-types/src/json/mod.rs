@@ -17,7 +17,7 @@ mod syntax;
 
 use serde::de::DeserializeOwned;
 
-pub use encode::encode;
+pub use encode::{encode, encode_text};
 pub use syntax::{MAX_DEPTH, MAX_VALUES};
 
 use crate::ApiError;

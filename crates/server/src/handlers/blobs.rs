@@ -6,8 +6,8 @@ use axum::http::StatusCode;
 use camelid_api_types::{ApiError, BlobOutcome};
 use futures_util::TryStreamExt;
 
+use crate::app::App;
 use crate::failure::Failure;
-use crate::routes::App;
 
 /// `HEAD /api/blobs/{digest}`
 pub(crate) async fn find(

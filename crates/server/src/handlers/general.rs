@@ -3,8 +3,8 @@
 use axum::extract::State;
 use axum::response::Response;
 
+use crate::app::App;
 use crate::failure::{Failure, json_response};
-use crate::routes::App;
 
 /// `GET /`: that someone is there. Clients look for these very words.
 pub(crate) async fn root() -> &'static str {

@@ -5,18 +5,17 @@ use axum::response::Response;
 use camelid_api_types::ollama::{ChatRequest, EmbedRequest, EmbeddingsRequest, GenerateRequest};
 
 use crate::answer::answer;
+use crate::app::App;
 use crate::failure::{Failure, json_response};
 use crate::payload::Payload;
-use crate::routes::App;
 
 /// `POST /api/generate`
 pub(crate) async fn generate(
     State(app): State<App>,
     Payload(request): Payload<GenerateRequest>,
 ) -> Result<Response, Failure> {
-    request.validate()?;
     let is_streamed = request.stream.unwrap_or(true);
-    answer(app.service.generate(request).await?, is_streamed).await
+    answer(app.generate(request).await?, is_streamed).await
 }
 
 /// `POST /api/chat`
@@ -24,9 +23,8 @@ pub(crate) async fn chat(
     State(app): State<App>,
     Payload(request): Payload<ChatRequest>,
 ) -> Result<Response, Failure> {
-    request.validate()?;
     let is_streamed = request.stream.unwrap_or(true);
-    answer(app.service.chat(request).await?, is_streamed).await
+    answer(app.chat(request).await?, is_streamed).await
 }
 
 /// `POST /api/embed`

@@ -5,9 +5,9 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use camelid_api_types::ollama::{CopyRequest, DeleteRequest, ShowRequest};
 
+use crate::app::App;
 use crate::failure::{Failure, json_response};
 use crate::payload::Payload;
-use crate::routes::App;
 
 /// Copilot's chat takes this name for the model's.
 const COPILOT: &str = "GitHubCopilotChat/";

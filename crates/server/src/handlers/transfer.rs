@@ -5,9 +5,9 @@ use axum::response::Response;
 use camelid_api_types::ollama::{CreateRequest, PullRequest, PushRequest};
 
 use crate::answer::progress;
+use crate::app::App;
 use crate::failure::Failure;
 use crate::payload::Payload;
-use crate::routes::App;
 
 /// `POST /api/create`
 pub(crate) async fn create(

@@ -1,5 +1,6 @@
 //! The server as its clients see it, over a service that does what each test says.
 
+mod dialects;
 mod fake;
 mod loopback;
 mod recorded;

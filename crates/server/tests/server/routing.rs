@@ -94,7 +94,10 @@ async fn kinds_of_errors_have_their_statuses() {
 async fn a_panic_is_a_500_and_the_next_request_is_served() {
     let router = Fake::generating(Script::Panic(Vec::new())).router();
     let reply = post(&router, GENERATE, "{}").await;
-    assert_eq!((reply.status.as_u16(), reply.body.as_str()), (500, ""));
+    assert_eq!(
+        (reply.status.as_u16(), reply.body.as_str()),
+        (500, r#"{"error":"the answer broke off because of a bug in the server"}"#)
+    );
     assert_eq!(get(&router, "/").await.body, "Ollama is running");
 }
 

@@ -1,0 +1,42 @@
+//! `POST /v1/completions`
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use camelid_api_types::Timestamp;
+
+use super::chat_answer::Heading;
+use super::completion_answer::{CompletionStream, Layout, whole};
+use super::completion_request::plan;
+use super::respond;
+use crate::app::App;
+use crate::dialect::{Refusal, json_line, read};
+use crate::{choices, ids, sse};
+
+/// The handler.
+pub(crate) async fn completions(State(app): State<App>, request: Request) -> Response {
+    respond(answer(app, request).await)
+}
+
+async fn answer(app: App, request: Request) -> Result<Response, Refusal> {
+    let plan = plan(read(&app, request).await?)?;
+    let n_made = plan.requests.len();
+    let layout =
+        Layout { best_of: plan.best_of, n: plan.n, includes_logprobs: plan.includes_logprobs };
+    let model = plan.requests.first().map(|request| request.model.clone());
+    let heading = Heading {
+        id: ids::numbered("cmpl-"),
+        created: Timestamp::now().as_second(),
+        model: model.unwrap_or_default(),
+    };
+    let ask = move |request| {
+        let app = app.clone();
+        async move { app.generate(request).await }
+    };
+    let parts = choices::begin(plan.requests, ask).await.map_err(Refusal::by_service)?;
+    if plan.is_streamed {
+        let stream = CompletionStream::new(heading, layout, plan.includes_usage, n_made);
+        return sse::stream(parts, stream).await.map_err(Refusal::by_service);
+    }
+    let mut answers = choices::collect(parts, n_made).await.map_err(Refusal::by_service)?;
+    Ok(json_line(&whole(heading, &mut answers, layout))?)
+}
