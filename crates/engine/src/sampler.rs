@@ -7,8 +7,11 @@
 //! and the first of equals.
 //!
 //! Draws use xoshiro256++ seeded by `seed_from_u64`, one 53-bit number per token and one more where
-//! XTC is on, so the same seed gives the same text whatever else runs in the batch. Probabilities are summed in f32 in
-//! order of falling logit, ties in order of rising token id.
+//! XTC is on, so the same seed gives the same text whatever else runs in the batch. A draw walks the
+//! probabilities in order of falling logit, ties in order of rising token id.
+//!
+//! Choosing from 128,000 tokens takes a copy of the logits and one pass over them, then work on
+//! what is left; nothing is allocated after the first token.
 
 mod candidates;
 mod mirostat;
@@ -25,6 +28,7 @@ use crate::{
 };
 use candidates::Candidates;
 use mirostat::Mirostat;
+use penalties::Penalties;
 
 pub use mirostat::{MirostatOptions, MirostatVersion};
 
@@ -169,6 +173,7 @@ pub struct Sampler {
     rng: Xoshiro256PlusPlus,
     mirostat: Option<Mirostat>,
     candidates: Candidates,
+    penalties: Penalties,
 }
 
 impl Sampler {
@@ -180,25 +185,26 @@ impl Sampler {
         options.validate()?;
         let rng = Xoshiro256PlusPlus::seed_from_u64(options.seed);
         let mirostat = options.mirostat.map(Mirostat::new);
-        Ok(Self { options, rng, mirostat, candidates: Candidates::default() })
+        let (candidates, penalties) = (Candidates::default(), Penalties::default());
+        Ok(Self { options, rng, mirostat, candidates, penalties })
     }
 
     /// Chooses the token that follows `history`, or `None` if no logit is a number to choose by.
     ///
     /// Shapes: `logits` is `[n_vocab]`. Tokens of `history` outside it are not penalised.
     pub fn sample(&mut self, logits: &[f32], history: &[TokenId]) -> Option<TokenId> {
-        let Self { options: o, candidates, .. } = self;
+        let Self { options: o, candidates, penalties, .. } = self;
         candidates.load(logits);
         for &(id, bias) in &o.logit_bias {
             candidates.logit_mut(id).into_iter().for_each(|logit| *logit += bias);
         }
-        penalties::repetition(candidates, o, history);
-        penalties::dry(candidates, &o.dry, history);
+        penalties.repetition(candidates, o, history);
+        penalties.dry(candidates, &o.dry, history);
         if o.temperature == 0.0 {
             return candidates.greedy();
         }
-        candidates.sort_top_k(o.top_k);
-        if !candidates.as_slice().first()?.logit.is_finite() {
+        candidates.select(o.top_k);
+        if !candidates.best(1).first()?.logit.is_finite() {
             return None;
         }
         match self.mirostat.take() {
@@ -241,7 +247,7 @@ impl Sampler {
     /// The temperature for what is left: low where the model is sure, high where it is not.
     fn temperature(&mut self) -> f32 {
         let o = &self.options;
-        let n = self.candidates.as_slice().len();
+        let n = self.candidates.len();
         if o.temperature_range <= 0.0 || n < 2 {
             return o.temperature;
         }

@@ -1,7 +1,12 @@
 //! The tokens that may still be chosen, and the ways to have fewer of them.
 //!
-//! Every way but [`Candidates::load`] and [`Candidates::greedy`] expects and keeps the order of
-//! falling logits, equals by rising id, and leaves at least one candidate.
+//! A vocabulary has hundreds of thousands of tokens and a handful of likely ones, so nothing here
+//! sorts all of them unless a stage needs it. Logits are adjusted in place; [`Candidates::select`]
+//! makes candidates of the best `k` in one pass, or of all. The order of falling logits, equals by
+//! rising id, is made from the front as far as somebody looks ([`Candidates::order_first`]).
+//! Every stage leaves at least one candidate. All memory is kept from token to token.
+
+use std::cmp::Ordering;
 
 use crate::batch::TokenId;
 
@@ -14,85 +19,161 @@ pub(super) struct Candidate {
     pub(super) p: f32,
 }
 
-/// The tokens left. Keeps its memory between tokens.
+/// The tokens left.
 #[derive(Debug, Default)]
-pub(super) struct Candidates(Vec<Candidate>);
+pub(super) struct Candidates {
+    /// Logits by id, as adjusted: `[n_vocab]`.
+    logits: Vec<f32>,
+    kept: Vec<Candidate>,
+    /// How many of `kept` stand in order; none of the others belongs before them.
+    n_ordered: usize,
+    curvature: Vec<f32>,
+}
 
-fn best_first(a: &Candidate, b: &Candidate) -> std::cmp::Ordering {
+fn best_first(a: &Candidate, b: &Candidate) -> Ordering {
     b.logit.total_cmp(&a.logit).then(a.id.cmp(&b.id))
 }
 
 impl Candidates {
-    /// All logits by id; those that are not numbers count as impossible.
+    /// Takes the logits by id, to be adjusted.
     pub(super) fn load(&mut self, logits: &[f32]) {
-        let impossible_if_nan = |x: f32| if x.is_nan() { f32::NEG_INFINITY } else { x };
-        self.0.clear();
-        self.0.extend((0..).zip(logits).map(|(id, &x)| Candidate {
-            id,
-            logit: impossible_if_nan(x),
-            p: 0.0,
-        }));
+        self.logits.clear();
+        self.logits.extend_from_slice(logits);
     }
 
-    /// The logit of a token, as long as nothing has been reordered.
+    /// The logit of a token.
     pub(super) fn logit_mut(&mut self, id: TokenId) -> Option<&mut f32> {
-        self.0.get_mut(id as usize).map(|candidate| &mut candidate.logit)
+        self.logits.get_mut(id as usize)
     }
 
-    /// The first of the largest, in any order; `None` if no logit is a finite number.
+    #[cfg(test)]
+    pub(super) fn logits(&self) -> &[f32] {
+        &self.logits
+    }
+
+    /// The first of the largest; `None` if no logit is a finite number.
     pub(super) fn greedy(&self) -> Option<TokenId> {
-        let finite = self.0.iter().filter(|c| c.logit.is_finite());
-        finite.min_by(|a, b| best_first(a, b)).map(|c| c.id)
+        let larger = |max: f32, &x: &f32| if x > max && x < f32::INFINITY { x } else { max };
+        let max = self.logits.iter().fold(f32::NEG_INFINITY, larger);
+        let first = self.logits.iter().position(|&x| x == max && x.is_finite())?;
+        TokenId::try_from(first).ok()
     }
 
-    /// Leaves the `k` best, best first; 0 keeps all. Selects before it sorts: a vocabulary is long.
-    pub(super) fn sort_top_k(&mut self, k: usize) {
-        if 0 < k && k < self.0.len() {
-            self.0.select_nth_unstable_by(k - 1, best_first);
-            self.0.truncate(k);
+    /// Makes candidates of the `k` best; 0 takes all that are possible.
+    pub(super) fn select(&mut self, k: usize) {
+        self.kept.clear();
+        self.n_ordered = 0;
+        if 0 < k && k < self.logits.len() {
+            self.select_best(k);
+        } else {
+            let candidates = (0..).zip(&self.logits).map(candidate);
+            self.kept.extend(candidates.filter(|c| c.logit > f32::NEG_INFINITY));
         }
-        self.0.sort_unstable_by(best_first);
+        self.order_first(1);
     }
 
-    pub(super) fn as_slice(&self) -> &[Candidate] {
-        &self.0
+    /// One pass with a bar that rises: what does not exceed the worst of `k` others is out.
+    fn select_best(&mut self, k: usize) {
+        /// Logits that are compared with the bar at once.
+        const CHUNK: usize = 32;
+        let max_len = 2 * k.max(CHUNK) + CHUNK;
+        let mut bar = f32::NEG_INFINITY;
+        for (ids, chunk) in (0..).step_by(CHUNK).zip(self.logits.chunks(CHUNK)) {
+            // Without a branch, so that it is done for many lanes at a time. A NaN exceeds nothing.
+            if !chunk.iter().fold(false, |any, &x| any | (x > bar)) {
+                continue;
+            }
+            self.kept.extend((ids..).zip(chunk).filter(|(_, x)| **x > bar).map(candidate));
+            if self.kept.len() + CHUNK > max_len {
+                self.kept.select_nth_unstable_by(k - 1, best_first);
+                self.kept.truncate(k);
+                bar = self.kept[k - 1].logit;
+            }
+        }
+        self.kept.sort_unstable_by(best_first);
+        self.kept.truncate(k);
+        self.n_ordered = self.kept.len();
+    }
+
+    /// Brings the `n` best to the front, best first.
+    pub(super) fn order_first(&mut self, n: usize) {
+        self.order_first_by(n, best_first);
+    }
+
+    fn order_first_by(
+        &mut self,
+        n: usize,
+        mut order: impl FnMut(&Candidate, &Candidate) -> Ordering,
+    ) {
+        let n = n.min(self.kept.len());
+        if n <= self.n_ordered {
+            return;
+        }
+        // Some more than was asked for: who asks for one more will ask for the next.
+        let n = (n.max(64) * 2).min(self.kept.len());
+        let rest = &mut self.kept[self.n_ordered..];
+        let n_new = n - self.n_ordered;
+        if n_new < rest.len() {
+            rest.select_nth_unstable_by(n_new, &mut order);
+        }
+        rest[..n_new].sort_unstable_by(order);
+        self.n_ordered = n;
+    }
+
+    /// Number of candidates.
+    pub(super) fn len(&self) -> usize {
+        self.kept.len()
+    }
+
+    /// The `n` best, best first; fewer if there are not so many.
+    pub(super) fn best(&mut self, n: usize) -> &[Candidate] {
+        self.order_first(n);
+        &self.kept[..n.min(self.kept.len())]
+    }
+
+    /// Candidates in any order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Candidate> {
+        self.kept.iter()
     }
 
     /// Fills in the probabilities of what is left, at temperature `t`.
     pub(super) fn softmax(&mut self, t: f32) {
-        let max = self.0[0].logit;
+        self.order_first(1);
+        let max = self.kept[0].logit;
         let mut sum = 0.0;
-        for c in &mut self.0 {
+        for c in &mut self.kept {
             c.p = ((c.logit - max) / t).exp();
             sum += c.p;
         }
-        for c in &mut self.0 {
+        for c in &mut self.kept {
             c.p /= sum;
         }
     }
 
     /// The expected surprise in nats. Needs probabilities.
     pub(super) fn entropy(&self) -> f32 {
-        -self.0.iter().filter(|c| c.p > 0.0).map(|c| c.p * c.p.ln()).sum::<f32>()
+        -self.iter().filter(|c| c.p > 0.0).map(|c| c.p * c.p.ln()).sum::<f32>()
     }
 
     /// Tail-free: drops what lies behind `z` of the curvature of the sorted probabilities.
     pub(super) fn tail_free(&mut self, z: f32) {
-        if z >= 1.0 || self.0.len() <= 2 {
+        if z >= 1.0 || self.len() <= 2 {
             return;
         }
+        self.order_first(self.len());
         self.softmax(1.0);
-        let slopes: Vec<f32> = self.0.windows(2).map(|w| w[0].p - w[1].p).collect();
-        let mut curvature: Vec<f32> = slopes.windows(2).map(|w| (w[0] - w[1]).abs()).collect();
-        let sum: f32 = curvature.iter().sum();
-        let even = 1.0 / curvature.len() as f32;
-        curvature.iter_mut().for_each(|c| *c = if sum > 1e-6 { *c / sum } else { even });
+        let slope = |w: &[Candidate]| w[0].p - w[1].p;
+        self.curvature.clear();
+        self.curvature.extend(self.kept.windows(3).map(|w| (slope(w) - slope(&w[1..])).abs()));
+        let sum: f32 = self.curvature.iter().sum();
+        let even = 1.0 / self.curvature.len() as f32;
+        let share = |c: f32| if sum > 1e-6 { c / sum } else { even };
         let mut reached = 0.0;
-        let n_keep = curvature.iter().position(|c| {
-            reached += c;
+        let n_keep = self.curvature.iter().position(|&c| {
+            reached += share(c);
             reached > z
         });
-        self.0.truncate(n_keep.unwrap_or(self.0.len()).max(1));
+        self.keep_first(n_keep.unwrap_or(self.len()));
     }
 
     /// Locally typical: keeps those whose surprise is nearest the expected, up to the sum `p`.
@@ -103,64 +184,80 @@ impl Candidates {
         self.softmax(1.0);
         let entropy = self.entropy();
         let distance = |c: &Candidate| (-c.p.ln() - entropy).abs();
-        self.0.sort_by(|a, b| distance(a).total_cmp(&distance(b)));
-        self.keep_sum(p);
-        self.0.sort_unstable_by(best_first);
+        self.n_ordered = 0;
+        self.keep_sum(p, |a, b| distance(a).total_cmp(&distance(b)).then(best_first(a, b)));
+        self.n_ordered = 0;
     }
 
     /// Nucleus: keeps the fewest that reach the sum `p`.
     pub(super) fn top_p(&mut self, p: f32) {
         if p < 1.0 {
             self.softmax(1.0);
-            self.keep_sum(p);
+            self.keep_sum(p, best_first);
         }
     }
 
-    /// Keeps candidates in their order until their probabilities reach `sum`; at least one.
-    fn keep_sum(&mut self, sum: f32) {
+    /// Keeps candidates in an order until their probabilities reach `sum`; at least one.
+    fn keep_sum(&mut self, sum: f32, mut order: impl FnMut(&Candidate, &Candidate) -> Ordering) {
         let mut reached = 0.0;
-        let enough = self.0.iter().position(|c| {
-            reached += c.p;
-            reached >= sum
-        });
-        if let Some(last) = enough {
-            self.0.truncate(last + 1);
+        for i in 0..self.len() {
+            self.order_first_by(i + 1, &mut order);
+            reached += self.kept[i].p;
+            if reached >= sum {
+                return self.truncate(i + 1);
+            }
         }
     }
 
     /// Keeps those at least the fraction `p` as probable as the best.
     pub(super) fn min_p(&mut self, p: f32) {
         if p > 0.0 {
+            self.order_first(1);
             // A ratio of probabilities is a difference of logits. At most 1 keeps the best.
-            let least = self.0[0].logit + p.min(1.0).ln();
-            self.0.retain(|c| c.logit >= least);
+            let least = self.kept[0].logit + p.min(1.0).ln();
+            self.n_ordered = self.kept[..self.n_ordered].partition_point(|c| c.logit >= least);
+            self.kept.retain(|c| c.logit >= least);
         }
     }
 
     /// Excludes top choices: of those at least `threshold` probable, keeps only the least.
     pub(super) fn exclude_top(&mut self, threshold: f32) {
         self.softmax(1.0);
-        let n_top = self.0.iter().take_while(|c| c.p >= threshold).count();
+        let n_top = self.iter().filter(|c| c.p >= threshold).count();
         if n_top >= 2 {
-            self.0.drain(..n_top - 1);
+            self.order_first(n_top);
+            self.kept.drain(..n_top - 1);
+            self.n_ordered -= n_top - 1;
         }
     }
 
     /// Keeps the `n` best; at least one.
     pub(super) fn keep_first(&mut self, n: usize) {
-        self.0.truncate(n.max(1));
+        self.order_first(n.max(1));
+        self.truncate(n.max(1));
     }
 
-    /// The place at which the probabilities, summed in order, exceed `x` in `0..1`. Needs
+    fn truncate(&mut self, n: usize) {
+        self.kept.truncate(n);
+        self.n_ordered = self.n_ordered.min(n);
+    }
+
+    /// The place at which the probabilities, summed best first, exceed `x` in `0..1`. Needs
     /// probabilities.
-    pub(super) fn at(&self, mut x: f32) -> Candidate {
-        for c in &self.0 {
-            x -= c.p;
+    pub(super) fn at(&mut self, mut x: f32) -> Candidate {
+        for i in 0..self.len() {
+            self.order_first(i + 1);
+            x -= self.kept[i].p;
             if x < 0.0 {
-                return *c;
+                return self.kept[i];
             }
         }
         // The probabilities sum to a little under 1 by rounding: the first is the likeliest.
-        self.0[0]
+        self.kept[0]
     }
+}
+
+/// A candidate without a probability; what is no number counts as impossible.
+fn candidate((id, &x): (TokenId, &f32)) -> Candidate {
+    Candidate { id, logit: if x.is_nan() { f32::NEG_INFINITY } else { x }, p: 0.0 }
 }

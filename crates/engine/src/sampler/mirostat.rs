@@ -56,17 +56,18 @@ impl Mirostat {
             MirostatVersion::V1 => self.n_keep_v1(candidates),
             MirostatVersion::V2 => {
                 let is_expected = |p: f32| -p.log2() <= self.mu;
-                candidates.as_slice().iter().take_while(|c| is_expected(c.p)).count()
+                candidates.iter().filter(|c| is_expected(c.p)).count()
             }
         };
         candidates.keep_first(n);
     }
 
-    fn n_keep_v1(&self, candidates: &Candidates) -> usize {
-        let sorted = candidates.as_slice();
+    fn n_keep_v1(&self, candidates: &mut Candidates) -> usize {
+        let n_all = candidates.len();
+        let sorted = candidates.best(N_ESTIMATE);
         // Slope of the logarithms of probability over rank, least squares through the origin.
         let (mut num, mut den) = (0.0f32, 0.0f32);
-        for (i, pair) in sorted.windows(2).take(N_ESTIMATE - 1).enumerate() {
+        for (i, pair) in sorted.windows(2).enumerate() {
             let t = ((i + 2) as f32 / (i + 1) as f32).ln();
             let b = (pair[0].p / pair[1].p).ln();
             if b.is_finite() {
@@ -76,9 +77,9 @@ impl Mirostat {
         }
         let s = if den > 0.0 { num / den } else { 1.0 };
         let eps = s - 1.0;
-        let n = sorted.len() as f32;
+        let n = n_all as f32;
         let k = ((eps * self.mu.exp2()) / (1.0 - n.powf(-eps))).powf(1.0 / s);
-        if k.is_finite() { k.max(1.0) as usize } else { sorted.len() }
+        if k.is_finite() { k.max(1.0) as usize } else { n_all }
     }
 
     /// Notes the probability of the choice.
@@ -95,7 +96,7 @@ mod tests {
     fn candidates(probabilities: &[f32]) -> Candidates {
         let mut candidates = Candidates::default();
         candidates.load(&probabilities.iter().map(|p| p.ln()).collect::<Vec<_>>());
-        candidates.sort_top_k(0);
+        candidates.select(0);
         candidates.softmax(1.0);
         candidates
     }
@@ -106,7 +107,7 @@ mod tests {
         options.tau = 1.0; // the bound begins at 2 bits
         let mut c = candidates(&[0.5, 0.25, 0.15, 0.1]);
         Mirostat::new(options).truncate(&mut c);
-        assert_eq!(c.as_slice().len(), 2);
+        assert_eq!(c.len(), 2);
     }
 
     #[test]
@@ -116,7 +117,7 @@ mod tests {
             mirostat.mu = -50.0;
             let mut c = candidates(&[0.5, 0.3, 0.2]);
             mirostat.truncate(&mut c);
-            assert_eq!(c.as_slice().len(), 1);
+            assert_eq!(c.len(), 1);
         }
     }
 
@@ -138,7 +139,7 @@ mod tests {
         let mut options = MirostatOptions::new(MirostatVersion::V1);
         options.tau = 2.0;
         let mirostat = Mirostat::new(options);
-        let n = mirostat.n_keep_v1(&candidates(&weights));
+        let n = mirostat.n_keep_v1(&mut candidates(&weights));
         let want = ((0.5 * 16.0) / (1.0 - 1000f32.powf(-0.5))).powf(1.0 / s);
         assert!((n as f32 - want).abs() <= 1.0, "{n} against {want}");
     }

@@ -6,52 +6,74 @@ use crate::batch::TokenId;
 
 use super::{DryOptions, SamplerOptions, candidates::Candidates};
 
-/// Repetition, frequency and presence penalties over the latest tokens. Runs before any reordering.
-pub(super) fn repetition(
-    candidates: &mut Candidates,
-    options: &SamplerOptions,
-    history: &[TokenId],
-) {
-    let &SamplerOptions { repeat_penalty, frequency_penalty, presence_penalty, .. } = options;
-    let is_off = repeat_penalty == 1.0 && frequency_penalty == 0.0 && presence_penalty == 0.0;
-    if is_off || options.repeat_last_n == 0 {
-        return;
-    }
-    let mut recent = latest(history, options.repeat_last_n).to_vec();
-    recent.sort_unstable();
-    for same in recent.chunk_by(|a, b| a == b) {
-        let Some(logit) = candidates.logit_mut(same[0]) else { continue };
-        let repeated = if *logit > 0.0 { *logit / repeat_penalty } else { *logit * repeat_penalty };
-        *logit = repeated - same.len() as f32 * frequency_penalty - presence_penalty;
-    }
+/// Works on tokens that were there before; keeps its memory between tokens.
+#[derive(Debug, Default)]
+pub(super) struct Penalties {
+    recent: Vec<TokenId>,
+    /// For each place of the reversed history, how much of its beginning is repeated there.
+    repeated: Vec<usize>,
+    longest: HashMap<TokenId, usize>,
 }
 
-/// "Don't repeat yourself": a token that would continue a sequence seen before is the less likely,
-/// the longer that sequence is. Runs before any reordering.
-///
-/// Takes time linear in the history: the lengths of all repetitions of the history's end are the
-/// Z-function of the reversed history.
-pub(super) fn dry(candidates: &mut Candidates, options: &DryOptions, history: &[TokenId]) {
-    if options.multiplier == 0.0 {
-        return;
-    }
-    let reversed: Vec<TokenId> = latest(history, options.last_n).iter().rev().copied().collect();
-    // No repetition reaches across a breaker.
-    let is_breaker = |token: &TokenId| options.breakers.contains(token);
-    let limit = reversed.iter().position(is_breaker).unwrap_or(reversed.len());
-    let mut longest: HashMap<TokenId, usize> = HashMap::new();
-    for (i, n) in z_function(&reversed).into_iter().enumerate().skip(1) {
-        let n = n.min(limit);
-        if n >= options.allowed_len.max(1) {
-            // What followed then, and would follow now again.
-            let follower = longest.entry(reversed[i - 1]).or_insert(0);
-            *follower = n.max(*follower);
+impl Penalties {
+    /// Repetition, frequency and presence penalties over the latest tokens.
+    pub(super) fn repetition(
+        &mut self,
+        candidates: &mut Candidates,
+        options: &SamplerOptions,
+        history: &[TokenId],
+    ) {
+        let &SamplerOptions { repeat_penalty, frequency_penalty, presence_penalty, .. } = options;
+        let is_off = repeat_penalty == 1.0 && frequency_penalty == 0.0 && presence_penalty == 0.0;
+        if is_off || options.repeat_last_n == 0 {
+            return;
+        }
+        self.recent.clear();
+        self.recent.extend_from_slice(latest(history, options.repeat_last_n));
+        self.recent.sort_unstable();
+        for same in self.recent.chunk_by(|a, b| a == b) {
+            let Some(logit) = candidates.logit_mut(same[0]) else { continue };
+            let x = *logit;
+            let repeated = if x > 0.0 { x / repeat_penalty } else { x * repeat_penalty };
+            *logit = repeated - same.len() as f32 * frequency_penalty - presence_penalty;
         }
     }
-    for (token, n) in longest {
-        if let Some(logit) = candidates.logit_mut(token) {
-            let exponent = (n - options.allowed_len) as f32;
-            *logit -= options.multiplier * options.base.powf(exponent).min(f32::MAX);
+
+    /// "Don't repeat yourself": a token that would continue a sequence seen before is the less
+    /// likely, the longer that sequence is.
+    ///
+    /// Takes time linear in the history: the lengths of all repetitions of the history's end are
+    /// the Z-function of the reversed history.
+    pub(super) fn dry(
+        &mut self,
+        candidates: &mut Candidates,
+        options: &DryOptions,
+        history: &[TokenId],
+    ) {
+        if options.multiplier == 0.0 {
+            return;
+        }
+        let Self { recent: reversed, repeated, longest } = self;
+        reversed.clear();
+        reversed.extend(latest(history, options.last_n).iter().rev());
+        z_function(reversed, repeated);
+        // No repetition reaches across a breaker.
+        let is_breaker = |token: &TokenId| options.breakers.contains(token);
+        let limit = reversed.iter().position(is_breaker).unwrap_or(reversed.len());
+        longest.clear();
+        for (i, &n) in repeated.iter().enumerate().skip(1) {
+            let n = n.min(limit);
+            if n >= options.allowed_len.max(1) {
+                // What followed then, and would follow now again.
+                let follower = longest.entry(reversed[i - 1]).or_insert(0);
+                *follower = n.max(*follower);
+            }
+        }
+        for (&token, n) in &*longest {
+            if let Some(logit) = candidates.logit_mut(token) {
+                let exponent = (n - options.allowed_len) as f32;
+                *logit -= options.multiplier * options.base.powf(exponent).min(f32::MAX);
+            }
         }
     }
 }
@@ -61,8 +83,9 @@ fn latest(history: &[TokenId], n: usize) -> &[TokenId] {
 }
 
 /// For each place, how many tokens from there on are as at the beginning.
-fn z_function(tokens: &[TokenId]) -> Vec<usize> {
-    let mut z = vec![0; tokens.len()];
+fn z_function(tokens: &[TokenId], z: &mut Vec<usize>) {
+    z.clear();
+    z.resize(tokens.len(), 0);
     let (mut left, mut right) = (0, 0);
     for i in 1..tokens.len() {
         if i < right {
@@ -75,7 +98,6 @@ fn z_function(tokens: &[TokenId]) -> Vec<usize> {
             (left, right) = (i, i + z[i]);
         }
     }
-    z
 }
 
 #[cfg(test)]
@@ -87,8 +109,8 @@ mod tests {
     fn dry_logits(history: &[TokenId], options: &DryOptions) -> Vec<f32> {
         let mut candidates = Candidates::default();
         candidates.load(&[0.0; 6]);
-        dry(&mut candidates, options, history);
-        candidates.as_slice().iter().map(|c| c.logit).collect()
+        Penalties::default().dry(&mut candidates, options, history);
+        candidates.logits().to_vec()
     }
 
     #[test]
@@ -113,7 +135,9 @@ mod tests {
         fn the_z_function_is_the_common_prefix_at_each_place(
             tokens in prop::collection::vec(0u32..3, 0..40),
         ) {
-            for (i, &n) in z_function(&tokens).iter().enumerate().skip(1) {
+            let mut z = Vec::new();
+            z_function(&tokens, &mut z);
+            for (i, &n) in z.iter().enumerate().skip(1) {
                 let plain = tokens.iter().zip(&tokens[i..]).take_while(|(a, b)| a == b).count();
                 prop_assert_eq!(n, plain);
             }
