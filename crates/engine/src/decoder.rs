@@ -22,6 +22,7 @@ use self::{
     forward::Scratch,
     layer::{Layer, make_layers},
     memory::Memory,
+    plan::runs,
 };
 use crate::{
     batch::{Batch, SeqId},
@@ -121,16 +122,30 @@ impl<D: Device> Runner for Decoder<D> {
     }
 
     fn forward(&mut self, batch: &Batch) -> Result<Logits<'_>> {
+        let logits = self.forward_while(batch, &|| true)?;
+        Ok(logits.expect("a batch that stays wanted is finished"))
+    }
+
+    fn forward_while(
+        &mut self,
+        batch: &Batch,
+        is_wanted: &dyn Fn() -> bool,
+    ) -> Result<Option<Logits<'_>>> {
         if batch.is_empty() {
-            return Ok(Logits::new(&[], self.spec.n_vocab));
+            return Ok(Some(Logits::new(&[], self.spec.n_vocab)));
         }
         let plan = self.plan(batch)?;
-        self.run(&plan);
+        if !self.run(&plan, is_wanted) {
+            for (seq, run) in runs(batch) {
+                self.memory.truncate(seq, batch.tokens()[run.start].pos);
+            }
+            return Ok(None);
+        }
         self.project();
         self.memory.trim(batch);
         let Self { device, scratch, spec, .. } = self;
         let data = device.read(&scratch.logits, &mut scratch.host);
-        Ok(Logits::new(data, spec.n_vocab))
+        Ok(Some(Logits::new(data, spec.n_vocab)))
     }
 
     fn embed(&mut self, batch: &Batch) -> Result<Rows<'_>> {
@@ -138,7 +153,7 @@ impl<D: Device> Runner for Decoder<D> {
             return Ok(Rows::new(&[], self.spec.n_embd));
         }
         let plan = self.plan(batch)?;
-        self.run(&plan);
+        self.run(&plan, &|| true);
         self.memory.trim(batch);
         let Self { device, scratch, spec, .. } = self;
         let data = device.read(&scratch.normed, &mut scratch.host);

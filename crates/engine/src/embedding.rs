@@ -169,7 +169,7 @@ impl Model {
             inputs.into_iter().enumerate().map(input).collect::<Result<_>>()?;
         let n_tokens: Vec<usize> = inputs.iter().map(|input| input.tokens.len()).collect();
         drop(sender);
-        self.send(Work::Embed(inputs))?;
+        self.send(Work::Embed { inputs, place: self.take_place()? })?;
         Ok(PendingEmbeddings::new(receiver, (&n_tokens, n_embd), options, self.clone()))
     }
 }

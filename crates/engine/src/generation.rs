@@ -28,6 +28,8 @@ pub struct GenerateOptions {
     pub n_ctx: Option<usize>,
     /// Tokens at the beginning of the prompt that survive when something must be dropped.
     pub n_keep: usize,
+    /// Who goes first where there is not room for all.
+    pub priority: Priority,
     /// What to do with a prompt that does not fit.
     pub long_prompt: LongPrompt,
     /// Whether to drop the older half of what is not kept and go on when the context is full.
@@ -48,6 +50,7 @@ impl Default for GenerateOptions {
             n_predict: None,
             n_ctx: None,
             n_keep: 4,
+            priority: Priority::Interactive,
             long_prompt: LongPrompt::Refuse,
             shift: false,
             sampler: SamplerOptions::default(),
@@ -56,6 +59,18 @@ impl Default for GenerateOptions {
             logprobs: None,
         }
     }
+}
+
+/// Who goes first where there is not room for all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[non_exhaustive]
+pub enum Priority {
+    /// Somebody reads along: taken from the queue first, read first, and seldom delayed.
+    #[default]
+    Interactive,
+    /// Nobody waits: gets what interactive requests leave, and at least an eighth of each step's
+    /// room for prompts.
+    Background,
 }
 
 /// What to do with a prompt that does not fit into the context.

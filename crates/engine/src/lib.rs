@@ -56,7 +56,9 @@ pub use cpu::CpuDevice;
 pub use decoder::{CacheOptions, Decoder};
 pub use embedding::{EmbedOptions, Embedding, PendingEmbeddings};
 pub use error::{Error, Result};
-pub use generation::{End, EndReason, GenerateOptions, Generation, LongPrompt, Piece, Stats};
+pub use generation::{
+    End, EndReason, GenerateOptions, Generation, LongPrompt, Piece, Priority, Stats,
+};
 pub use grammar::{Grammar, GrammarError};
 pub use logprobs::{Logprob, TokenLogprob};
 pub use model::{Model, ModelOptions, Prompt};

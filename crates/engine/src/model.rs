@@ -1,8 +1,8 @@
 //! A loaded model: from a GGUF file to streamed text.
 
-use std::{num::NonZeroUsize, path::Path, sync::Arc};
+use std::{num::NonZeroUsize, path::Path, sync::Arc, time::Duration};
 
-use async_channel::{Receiver, Sender, TrySendError};
+use async_channel::{Receiver, Sender};
 use camelid_gguf::GgufFile;
 use camelid_kernels::{Cpu, Kernels, KvType, ThreadTeam};
 
@@ -14,7 +14,7 @@ use crate::{
     generation::{GenerateOptions, Generation},
     grammar::GrammarCompiler,
     page_table::PAGE_LEN,
-    scheduler::{Limits, Request, Scheduler, Work},
+    scheduler::{Limits, Place, Places, Request, Scheduler, Work},
     spec::ModelSpec,
     tokenizer::{Special, Tokenizer},
 };
@@ -32,6 +32,10 @@ pub struct ModelOptions {
     pub n_waiting: NonZeroUsize,
     /// Tokens in one forward pass.
     pub n_batch: NonZeroUsize,
+    /// How long a step may take, prompts included, while an interactive request waits for its
+    /// next token; while none does, a step may take four times as long. Prompts are cut into
+    /// pieces of at least 16 tokens for that. What the model needs for these, a step needs.
+    pub step_time: Duration,
     /// Threads; `None` takes one for each core this process may use.
     pub n_threads: Option<NonZeroUsize>,
     /// Number format of cached keys and values.
@@ -46,6 +50,7 @@ impl Default for ModelOptions {
             n_parallel: some(4),
             n_waiting: some(512),
             n_batch: some(512),
+            step_time: Duration::from_millis(100),
             n_threads: None,
             kv_type: KvType::F16,
         }
@@ -68,6 +73,7 @@ struct Shared {
     tokenizer: Tokenizer,
     n_ctx: usize,
     n_waiting: usize,
+    places: Places,
     grammars: GrammarCompiler,
     requests: Sender<Work>,
 }
@@ -110,20 +116,22 @@ impl Model {
                 allowed: format!("at most {} for {n_seq} requests at once", usize::MAX / n_seq),
             })?;
         let mut cache = CacheOptions::new(n_tokens, options.kv_type);
-        (cache.n_seq, cache.n_batch) = (n_seq, options.n_batch.get());
+        (cache.n_seq, cache.n_batch) = (n_seq, options.n_batch.get().max(n_seq));
         let device = CpuDevice::new(make_cpu(options));
         let decoder = Decoder::with_context(&file, device, cache, n_ctx)?;
         let spec = Arc::clone(decoder.spec());
-        let limits = Limits { n_seq, n_ctx, n_batch: options.n_batch.get() };
+        let (n_batch, step_time) = (cache.n_batch, options.step_time);
+        let limits = Limits { n_seq, n_ctx, n_batch, step_time };
         let scheduler = Scheduler::new(decoder, tokenizer.clone(), limits);
         let n_waiting = options.n_waiting.get();
-        let (requests, receiver) = async_channel::bounded(n_waiting);
+        let places = Places::new(n_seq.saturating_add(n_waiting));
+        let (requests, receiver) = async_channel::unbounded();
         std::thread::Builder::new()
             .name("camelid-engine".to_owned())
             .spawn(move || run(scheduler, &receiver))
             .map_err(Error::Thread)?;
         let grammars = GrammarCompiler::default();
-        let shared = Shared { file, spec, tokenizer, n_ctx, n_waiting, grammars, requests };
+        let shared = Shared { file, spec, tokenizer, n_ctx, n_waiting, places, grammars, requests };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -138,6 +146,7 @@ impl Model {
         options: GenerateOptions,
     ) -> Result<Generation> {
         let shared = &*self.shared;
+        let place = Some(self.take_place()?);
         let prompt = match prompt.into() {
             Prompt::Text(text) => shared.tokenizer.encode_prompt(&text, Special::Recognise)?,
             Prompt::Tokens(tokens) => tokens,
@@ -145,21 +154,27 @@ impl Model {
         let compile = |grammar| shared.grammars.compile(grammar, &shared.tokenizer);
         let constraint = options.grammar.as_ref().map(compile).transpose()?;
         let (sender, receiver) = async_channel::unbounded();
-        let request = Request { prompt: prompt.clone(), options, constraint, sender };
+        let request = Request { prompt: prompt.clone(), options, constraint, sender, place };
         self.send(Work::Generate(request))?;
         Ok(Generation::new(receiver, prompt, self.clone()))
     }
 
-    /// Puts something into the queue of the engine thread.
+    /// A place for a request, to be held until it has been answered.
     ///
     /// # Errors
-    /// When the queue is full or the engine has stopped.
-    pub(crate) fn send(&self, work: Work) -> Result<()> {
+    /// When as many requests are waiting already as may.
+    pub(crate) fn take_place(&self) -> Result<Place> {
         let shared = &*self.shared;
-        shared.requests.try_send(work).map_err(|error| match error {
-            TrySendError::Full(_) => Error::QueueFull { n_waiting: shared.n_waiting },
-            TrySendError::Closed(_) => Error::Stopped,
-        })
+        shared.places.take().ok_or(Error::QueueFull { n_waiting: shared.n_waiting })
+    }
+
+    /// Gives something to the engine thread.
+    ///
+    /// # Errors
+    /// When the engine has stopped.
+    pub(crate) fn send(&self, work: Work) -> Result<()> {
+        // The channel has no bound, so this fails only when nobody listens any more.
+        self.shared.requests.try_send(work).map_err(|_| Error::Stopped)
     }
 
     /// The tokenizer.
@@ -231,11 +246,8 @@ fn run(mut scheduler: Scheduler<Decoder<CpuDevice>>, requests: &Receiver<Work>) 
                 Err(_) => return,
             }
         }
-        while scheduler.has_room() {
-            match requests.try_recv() {
-                Ok(work) => scheduler.accept(work),
-                Err(_) => break,
-            }
+        while let Ok(work) = requests.try_recv() {
+            scheduler.accept(work);
         }
         scheduler.step();
     }

@@ -22,6 +22,22 @@ pub trait Runner: Send {
     /// the cache is full; the cache is then as it was before.
     fn forward(&mut self, batch: &Batch) -> Result<Logits<'_>>;
 
+    /// Runs a batch as long as `is_wanted`, which is asked now and then; `None` if it was not.
+    ///
+    /// A batch that was given up leaves in the cache what was there before, or less where the
+    /// model cannot go back: [`n_cached`](Self::n_cached) tells.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    fn forward_while(
+        &mut self,
+        batch: &Batch,
+        is_wanted: &dyn Fn() -> bool,
+    ) -> Result<Option<Logits<'_>>> {
+        let _ = is_wanted;
+        self.forward(batch).map(Some)
+    }
+
     /// Runs a batch as [`forward`](Self::forward) does, and answers vectors in place of logits: what
     /// the model's last norm gives for each token whose output is wanted.
     ///

@@ -1,29 +1,42 @@
 //! Forms batches from all requests at work and turns their logits into pieces of text.
 //!
 //! One step is one forward pass: a token for each sequence that generates, and as much of the
-//! waiting prompts as the batch has room for, oldest request first. Requests join and leave
-//! between steps. A request whose receiver is gone leaves at the next step. Sequences that have
-//! ended stay cached for requests that begin like them, as long as there is room.
+//! prompts as may be read in the time a step should take (`pace`), evenly shared (`share`).
+//! Requests wait by priority (`queue`), and join and leave between steps. A request whose receiver
+//! is gone leaves at the next step, and a step that is mostly for such requests is given up.
+//! Sequences that have ended stay cached for requests that begin like them, as long as there is
+//! room.
 
 mod embedder;
+mod pace;
+mod queue;
 mod sequence;
+mod share;
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use async_channel::Sender;
 
 use crate::{
     batch::{Batch, SeqId, TokenId},
     error::{Error, Result},
-    generation::{GenerateOptions, Piece},
+    generation::{GenerateOptions, Piece, Priority},
     grammar::Constraint,
     prefix_cache::PrefixCache,
     runner::Runner,
     tokenizer::Tokenizer,
 };
-pub(crate) use embedder::EmbedInput;
 use embedder::Embedder;
+use pace::{Pace, Waiting};
+use queue::Queue;
 use sequence::Sequence;
+use share::{Want, share};
+
+pub(crate) use embedder::EmbedInput;
+pub(crate) use queue::{Place, Places};
 
 /// What the scheduler may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,15 +45,17 @@ pub(crate) struct Limits {
     pub(crate) n_seq: usize,
     /// Context of one sequence, in tokens.
     pub(crate) n_ctx: usize,
-    /// Tokens in one batch.
+    /// Tokens in one batch; there is always room for one of each sequence.
     pub(crate) n_batch: usize,
+    /// How long prompts may make a step that somebody waits for.
+    pub(crate) step_time: Duration,
 }
 
 /// What the engine is asked for.
 #[derive(Debug)]
 pub(crate) enum Work {
     Generate(Request),
-    Embed(Vec<EmbedInput>),
+    Embed { inputs: Vec<EmbedInput>, place: Place },
 }
 
 /// A text to be continued.
@@ -50,83 +65,139 @@ pub(crate) struct Request {
     pub(crate) options: GenerateOptions,
     pub(crate) constraint: Option<Constraint>,
     pub(crate) sender: Sender<Result<Piece>>,
+    /// Held until the request has ended.
+    pub(crate) place: Option<Place>,
 }
 
-/// The sequences at work on one runner.
+/// Tokens that it is worth waiting for while another request reads them: fewer are read as soon.
+const WORTH_WAITING: usize = 8;
+
+/// Tells the time; a test's clock stands still.
+type Clock = Box<dyn Fn() -> Instant + Send>;
+
+/// The requests of one runner, waiting and at work.
 pub(crate) struct Scheduler<R> {
     runner: R,
     tokenizer: Tokenizer,
     limits: Limits,
+    waiting: Queue,
     active: Vec<Sequence>,
     embedder: Embedder,
     ended: PrefixCache,
     next_id: u32,
     batch: Batch,
+    pace: Pace,
+    clock: Clock,
 }
 
 impl<R: Runner> Scheduler<R> {
     pub(crate) fn new(runner: R, tokenizer: Tokenizer, limits: Limits) -> Self {
-        let (active, ended, batch) = (Vec::new(), PrefixCache::default(), Batch::new());
-        let embedder = Embedder::default();
-        Self { runner, tokenizer, limits, active, embedder, ended, next_id: 0, batch }
+        Self::with_clock(runner, tokenizer, limits, Box::new(Instant::now))
     }
 
-    /// Whether another request may be admitted.
-    pub(crate) fn has_room(&self) -> bool {
-        self.active.len() < self.limits.n_seq
+    fn with_clock(runner: R, tokenizer: Tokenizer, mut limits: Limits, clock: Clock) -> Self {
+        limits.n_batch = limits.n_batch.max(limits.n_seq);
+        Self {
+            runner,
+            tokenizer,
+            waiting: Queue::default(),
+            active: Vec::new(),
+            embedder: Embedder::default(),
+            ended: PrefixCache::default(),
+            next_id: 0,
+            batch: Batch::new(),
+            pace: Pace::new(limits.step_time, limits.n_batch),
+            limits,
+            clock,
+        }
     }
 
     /// Whether a step would do nothing.
     pub(crate) fn is_idle(&self) -> bool {
-        self.active.is_empty() && self.embedder.is_idle()
+        self.active.is_empty() && self.waiting.is_empty() && self.embedder.is_idle()
     }
 
-    /// Takes something to work on.
+    /// Takes something, to be worked on when there is room.
     pub(crate) fn accept(&mut self, work: Work) {
         match work {
-            Work::Generate(request) => self.admit(request),
-            Work::Embed(inputs) => {
+            Work::Generate(request) => self.waiting.push(request),
+            Work::Embed { inputs, place } => {
+                let place = Arc::new(place);
                 for input in inputs {
-                    self.embedder.admit(SeqId(self.next_id), input);
-                    self.next_id = self.next_id.wrapping_add(1);
+                    let id = self.new_id();
+                    self.embedder.admit(id, input, Arc::clone(&place));
                 }
             }
         }
     }
 
-    /// Takes a request to work on, or answers it with the reason why not.
-    pub(crate) fn admit(&mut self, request: Request) {
-        let sender = request.sender.clone();
+    fn new_id(&mut self) -> SeqId {
         let id = SeqId(self.next_id);
-        match Sequence::new(id, request, self.limits.n_ctx) {
-            Ok(mut sequence) => {
-                self.next_id = self.next_id.wrapping_add(1);
-                self.reuse(&mut sequence);
-                self.active.push(sequence);
-            }
+        self.next_id = self.next_id.wrapping_add(1);
+        id
+    }
+
+    fn admit_waiting(&mut self) {
+        self.waiting.drop_cancelled();
+        while self.active.len() < self.limits.n_seq {
+            let Some(request) = self.waiting.pop() else { return };
+            self.admit(request);
+        }
+    }
+
+    /// Takes a request to work on, or answers it with the reason why not.
+    fn admit(&mut self, request: Request) {
+        let sender = request.sender.clone();
+        match Sequence::new(self.new_id(), request, self.limits.n_ctx) {
+            Ok(sequence) => self.active.push(sequence),
             Err(error) => drop(sender.try_send(Err(error))),
         }
     }
 
-    /// Takes over what an earlier or a running sequence has computed already.
-    fn reuse(&mut self, sequence: &mut Sequence) {
-        let Self { runner, active, ended, .. } = self;
+    /// Lets those begin that have not, each with what an earlier or a running sequence has
+    /// computed already. One whose beginning is just being read for another waits until it is.
+    fn begin_reading(&mut self) {
+        for i in 0..self.active.len() {
+            if !self.active[i].has_begun() && !self.waits_for_another(i) {
+                self.begin(i);
+            }
+        }
+    }
+
+    fn waits_for_another(&self, i: usize) -> bool {
+        // Where a beginning is lost as soon as it is passed, there is nothing to wait for.
+        if self.runner.needs_checkpoints() {
+            return false;
+        }
+        let (others, sequence) = (&self.active[..i], &self.active[i]);
         let wanted = sequence.reusable();
+        let n_run = self.active.iter().map(|other| other.shared_with(wanted)).max().unwrap_or(0);
+        let n_there = n_run.max(self.ended.longest_shared(wanted));
+        let is_ahead = |other: &&Sequence| other.priority() <= sequence.priority();
+        let promised = others.iter().filter(is_ahead).map(|other| other.promised_to(wanted));
+        promised.max().is_some_and(|n| n >= n_there + WORTH_WAITING)
+    }
+
+    /// Takes over what an earlier or a running sequence has computed already.
+    fn begin(&mut self, i: usize) {
+        let Self { runner, active, ended, .. } = self;
+        let wanted = active[i].reusable();
         let reusable = |id, n| reusable(runner, id, n);
         let running = active
             .iter()
             .map(|other| (other.id(), reusable(other.id(), other.shared_with(wanted))));
         let best = running.chain(ended.find(wanted, reusable)).max_by_key(|(_, n)| *n);
-        let (from, n) = best.unwrap_or((sequence.id(), 0));
+        let (from, n) = best.unwrap_or((active[i].id(), 0));
+        let shared = active.iter().map(|other| other.shared_with(wanted)).max().unwrap_or(0);
+        let n_shared = shared.max(ended.longest_shared(wanted));
+        let sequence = &mut active[i];
         if runner.needs_checkpoints() {
-            let shared = active.iter().map(|other| other.shared_with(wanted)).max().unwrap_or(0);
-            let n_shared = shared.max(ended.longest_shared(wanted));
             sequence.plan_checkpoints(n, n_shared);
         }
         if n > 0 {
             runner.copy(from, sequence.id(), n as u32);
-            sequence.set_reused(n);
         }
+        sequence.begin(n);
     }
 
     /// Keeps copies of the sequences that have come to a place which may be gone back to.
@@ -143,25 +214,30 @@ impl<R: Runner> Scheduler<R> {
 
     /// Keeps a sequence for requests that begin like it.
     fn keep(runner: &mut R, ended: &mut PrefixCache, (id, tokens): (SeqId, Vec<TokenId>)) {
-        for unneeded in ended.insert(id, tokens, |id, n| reusable(runner, id, n)) {
+        for unneeded in ended.insert(id, &tokens, |id, n| reusable(runner, id, n)) {
             runner.truncate(unneeded, 0);
         }
     }
 
     /// Runs one batch of inputs to be embedded and one of sequences, if there are any.
     pub(crate) fn step(&mut self) {
-        self.embed();
-        self.generate();
+        self.release(|sequence| sequence.is_cancelled());
+        self.admit_waiting();
+        self.begin_reading();
+        let waiting = self.who_waits();
+        self.embed(waiting);
+        self.generate(waiting);
+        self.release(|sequence| sequence.is_done());
     }
 
-    fn embed(&mut self) {
-        let Self { runner, embedder, ended, limits, active, .. } = self;
-        let make_room = |runner: &mut R| {
-            let oldest = ended.evict();
-            oldest.into_iter().for_each(|oldest| runner.truncate(oldest, 0));
-            oldest.is_some()
+    fn embed(&mut self, waiting: Waiting) {
+        let Self { runner, embedder, ended, limits, active, pace, .. } = self;
+        let n_batch = match waiting {
+            Waiting::Listener => pace.room(waiting),
+            Waiting::Nobody => limits.n_batch,
         };
-        if let Err(error) = embedder.step(runner, limits.n_batch, make_room)
+        let make_room = |runner: &mut R| Self::give_up_page(runner, ended);
+        if let Err(error) = embedder.step(runner, n_batch, make_room)
             && active.is_empty()
         {
             // Nothing will end that could make room.
@@ -169,16 +245,16 @@ impl<R: Runner> Scheduler<R> {
         }
     }
 
-    fn generate(&mut self) {
-        self.release(|sequence| sequence.is_cancelled());
-        self.fill_batch();
+    fn generate(&mut self, waiting: Waiting) {
+        let n_prompt = self.fill_batch(waiting);
         if self.batch.is_empty() {
             return;
         }
-        if let Err(error) = self.run_batch() {
-            self.fail_batch(error);
+        let started = (self.clock)();
+        match self.run_batch() {
+            Ok(()) => self.pace.observe(waiting, n_prompt, (self.clock)() - started),
+            Err(error) => self.fail_batch(error),
         }
-        self.release(|sequence| sequence.is_done());
     }
 
     /// Lets go of the sequences that `is_over` picks, and keeps what they computed.
@@ -190,7 +266,15 @@ impl<R: Runner> Scheduler<R> {
         }
     }
 
-    /// Does something that needs room in the cache, letting go of ended sequences until it fits.
+    /// Lets go of the page unused for longest; answers whether there was one.
+    fn give_up_page(runner: &mut R, ended: &mut PrefixCache) -> bool {
+        let oldest = ended.evict(|id, n| reusable(runner, id, n));
+        oldest.into_iter().for_each(|(id, len)| runner.truncate(id, len as u32));
+        oldest.is_some()
+    }
+
+    /// Does something that needs room in the cache, letting go of ended sequences, page by page,
+    /// until it fits.
     fn with_room<T>(
         runner: &mut R,
         ended: &mut PrefixCache,
@@ -198,36 +282,63 @@ impl<R: Runner> Scheduler<R> {
     ) -> Result<T> {
         loop {
             let result = act(runner);
-            let oldest = match &result {
-                Err(Error::CacheFull { .. }) => ended.evict(),
-                _ => None,
-            };
-            let Some(oldest) = oldest else { return result };
-            runner.truncate(oldest, 0);
+            let is_full = matches!(result, Err(Error::CacheFull { .. }));
+            if !(is_full && Self::give_up_page(runner, ended)) {
+                return result;
+            }
         }
     }
 
-    fn fill_batch(&mut self) {
+    fn who_waits(&self) -> Waiting {
+        let is_heard = |s: &Sequence| s.is_generating() && s.priority() == Priority::Interactive;
+        if self.active.iter().any(is_heard) { Waiting::Listener } else { Waiting::Nobody }
+    }
+
+    /// Puts together the next batch; answers how many of its tokens are prompts'.
+    fn fill_batch(&mut self, waiting: Waiting) -> usize {
         self.batch.clear();
         // Those that generate come first: their readers wait for the next word.
-        for generating in [true, false] {
-            for sequence in self.active.iter_mut().filter(|s| s.is_generating() == generating) {
-                let room = self.limits.n_batch.saturating_sub(self.batch.len());
-                sequence.add_to(&mut self.batch, room);
-            }
+        for sequence in self.active.iter_mut().filter(|s| s.is_generating()) {
+            sequence.add_to(&mut self.batch, 1);
         }
+        let n_generating = self.batch.len();
+        let reading = || self.active.iter().filter(|s| s.is_reading());
+        let wants: Vec<Want> =
+            reading().map(|s| Want { n_tokens: s.n_pending(), priority: s.priority() }).collect();
+        let room = self.pace.room(waiting).max(wants.len());
+        let shares = share(room.min(self.limits.n_batch - n_generating), &wants);
+        let reading = self.active.iter_mut().filter(|s| s.is_reading());
+        for (sequence, n) in reading.zip(shares) {
+            sequence.add_to(&mut self.batch, n);
+        }
+        self.batch.len() - n_generating
     }
 
     fn run_batch(&mut self) -> Result<()> {
         let Self { runner, tokenizer, active, ended, batch, .. } = self;
         Self::with_room(runner, ended, |runner| runner.check_room(batch))?;
-        let logits = runner.forward(batch)?;
+        let Some(logits) = runner.forward_while(batch, &|| is_wanted(batch, active))? else {
+            self.take_back_batch();
+            return Ok(());
+        };
         let wanted = batch.tokens().iter().filter(|t| t.want_logits);
         for (token, row) in wanted.zip(logits.rows()) {
             let sequence = active.iter_mut().find(|s| s.id() == token.seq);
             sequence.expect("a batch is made of active sequences").take_logits(row, tokenizer);
         }
         self.keep_checkpoints();
+        self.shift_full_contexts();
+        Ok(())
+    }
+
+    /// Notes what a batch that was given up has left in the cache.
+    fn take_back_batch(&mut self) {
+        for sequence in &mut self.active {
+            sequence.set_run(self.runner.n_cached(sequence.id()) as usize);
+        }
+    }
+
+    fn shift_full_contexts(&mut self) {
         let Self { runner, active, ended, .. } = self;
         for sequence in active.iter_mut().filter(|s| !s.is_done()) {
             let Some(dropped) = sequence.overflow() else { continue };
@@ -241,7 +352,6 @@ impl<R: Runner> Scheduler<R> {
                 Err(error) => sequence.fail(error),
             }
         }
-        Ok(())
     }
 
     /// Ends every sequence of the batch with the error that all of them met.
@@ -258,6 +368,15 @@ impl<R: Runner> Scheduler<R> {
 /// How many of a sequence's first `n` tokens can be taken over.
 fn reusable(runner: &impl Runner, id: SeqId, n: usize) -> usize {
     runner.reusable(id, n as u32) as usize
+}
+
+/// Whether a batch is worth finishing: not if half of it is for requests that are gone. Less than
+/// that would cost the others more to begin again than to end.
+fn is_wanted(batch: &Batch, active: &[Sequence]) -> bool {
+    let is_gone = |id| active.iter().any(|s| s.id() == id && s.is_cancelled());
+    let runs = batch.tokens().chunk_by(|a, b| a.seq == b.seq);
+    let n_gone: usize = runs.filter(|run| is_gone(run[0].seq)).map(<[_]>::len).sum();
+    2 * n_gone < batch.len()
 }
 
 #[cfg(test)]

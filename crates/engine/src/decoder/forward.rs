@@ -58,14 +58,19 @@ impl<D: Device> Scratch<D> {
 }
 
 impl<D: Device> Decoder<D> {
-    /// Computes the vectors of a batch's wanted tokens into `scratch.normed`.
-    pub(super) fn run(&mut self, plan: &Plan) {
+    /// Computes the vectors of a batch's wanted tokens into `scratch.normed`; answers whether it
+    /// was wanted to the end, which is asked before each block.
+    pub(super) fn run(&mut self, plan: &Plan, is_wanted: &dyn Fn() -> bool) -> bool {
         self.embed(plan);
         let Self { spec, device, weights, layers, scratch, .. } = self;
         for ((block, weights), layer) in spec.blocks.iter().zip(&weights.blocks).zip(layers) {
+            if !is_wanted() {
+                return false;
+            }
             scratch.block(device, block, (weights, layer), plan);
         }
         self.take_outputs(plan);
+        true
     }
 
     fn embed(&mut self, plan: &Plan) {

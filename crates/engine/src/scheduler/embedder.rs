@@ -17,6 +17,8 @@ use crate::{
     spec::Pooling,
 };
 
+use super::Place;
+
 /// What the engine is asked for.
 #[derive(Debug)]
 pub(crate) struct EmbedInput {
@@ -31,6 +33,8 @@ pub(crate) struct EmbedInput {
 /// An input and what has been run of it.
 struct AtWork {
     id: SeqId,
+    /// Shared by the inputs of a request.
+    _place: Arc<Place>,
     input: EmbedInput,
     n_run: usize,
     /// How many of its tokens are in the batch.
@@ -51,9 +55,9 @@ impl Embedder {
         self.inputs.is_empty()
     }
 
-    pub(super) fn admit(&mut self, id: SeqId, input: EmbedInput) {
+    pub(super) fn admit(&mut self, id: SeqId, input: EmbedInput, place: Arc<Place>) {
         let (n_run, n_in_batch, pooled) = (0, 0, Vec::new());
-        self.inputs.push(AtWork { id, input, n_run, n_in_batch, pooled });
+        self.inputs.push(AtWork { id, _place: place, input, n_run, n_in_batch, pooled });
     }
 
     /// Runs one batch of at most `n_batch` tokens. `make_room` lets go of something in the cache, or

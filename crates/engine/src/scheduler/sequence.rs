@@ -7,7 +7,7 @@ use async_channel::Sender;
 use crate::{
     batch::{Batch, SeqId, TokenId},
     error::{Error, Result},
-    generation::{End, EndReason, GenerateOptions, LongPrompt, Piece, Stats},
+    generation::{End, EndReason, GenerateOptions, LongPrompt, Piece, Priority, Stats},
     grammar::Constraint,
     logprobs::logprob,
     prefix_cache::common_prefix,
@@ -17,7 +17,7 @@ use crate::{
     tokenizer::Tokenizer,
 };
 
-use super::Request;
+use super::{Place, Request};
 
 /// How long before the end of a prompt a copy is kept: more tokens than templates put behind the
 /// last message, which are other ones in the next turn.
@@ -34,6 +34,8 @@ pub(super) struct Sequence {
     n_run: usize,
     n_prompt: usize,
     n_prompt_cached: usize,
+    /// Whether it has taken over what others computed, and may run.
+    has_begun: bool,
     is_shifted: bool,
     /// Numbers of tokens at which a copy is to be kept, the next one last.
     checkpoints: Vec<usize>,
@@ -49,6 +51,7 @@ pub(super) struct Sequence {
     /// What the next piece will hold.
     piece: Piece,
     sender: Sender<Result<Piece>>,
+    _place: Option<Place>,
     started: Option<Instant>,
     prompt_done: Option<Instant>,
     is_done: bool,
@@ -58,7 +61,7 @@ impl Sequence {
     /// # Errors
     /// For a prompt that is empty or too long and options out of range.
     pub(super) fn new(id: SeqId, request: Request, n_ctx_max: usize) -> Result<Self> {
-        let Request { prompt, options, constraint, sender } = request;
+        let Request { prompt, options, constraint, sender, place } = request;
         let n_ctx = options.n_ctx.unwrap_or(n_ctx_max).clamp(1, n_ctx_max);
         let tokens = fit_prompt(prompt, n_ctx, &options)?;
         Ok(Self {
@@ -67,6 +70,7 @@ impl Sequence {
             n_prompt: tokens.len(),
             tokens,
             n_prompt_cached: 0,
+            has_begun: false,
             is_shifted: false,
             checkpoints: Vec::new(),
             n_generated: 0,
@@ -79,6 +83,7 @@ impl Sequence {
             masked: Vec::new(),
             piece: Piece::default(),
             sender,
+            _place: place,
             started: None,
             prompt_done: None,
             is_done: false,
@@ -89,8 +94,23 @@ impl Sequence {
         self.id
     }
 
+    /// Whether its next token comes with the next step.
     pub(super) fn is_generating(&self) -> bool {
-        self.n_generated > 0
+        self.n_generated > 0 && self.n_pending() == 1
+    }
+
+    /// Whether it takes part in steps with more than its next token.
+    pub(super) fn is_reading(&self) -> bool {
+        self.has_begun && !self.is_generating()
+    }
+
+    pub(super) fn priority(&self) -> Priority {
+        self.options.priority
+    }
+
+    /// Tokens that have still to be run.
+    pub(super) fn n_pending(&self) -> usize {
+        self.tokens.len() - self.n_run
     }
 
     #[cfg(test)]
@@ -109,7 +129,7 @@ impl Sequence {
 
     /// Puts the next tokens into a batch, at most `room`.
     pub(super) fn add_to(&mut self, batch: &mut Batch, room: usize) {
-        let n = (self.tokens.len() - self.n_run).min(room);
+        let n = self.n_pending().min(room);
         if n == 0 {
             return;
         }
@@ -234,10 +254,25 @@ impl Sequence {
         if self.is_shifted { 0 } else { common_prefix(&self.tokens[..self.n_run], tokens) }
     }
 
-    /// Notes that the cache holds the first `n` tokens already.
-    pub(super) fn set_reused(&mut self, n: usize) {
+    /// How many of these tokens this sequence begins with, run or not.
+    pub(super) fn promised_to(&self, tokens: &[TokenId]) -> usize {
+        if self.is_shifted { 0 } else { common_prefix(&self.tokens, tokens) }
+    }
+
+    pub(super) fn has_begun(&self) -> bool {
+        self.has_begun
+    }
+
+    /// Begins, with the first `n` tokens in the cache already.
+    pub(super) fn begin(&mut self, n: usize) {
+        self.has_begun = true;
         self.n_run = n;
         self.n_prompt_cached = n;
+    }
+
+    /// Notes that the cache holds the first `n` tokens and no others.
+    pub(super) fn set_run(&mut self, n: usize) {
+        self.n_run = n;
     }
 
     /// What the cache holds of an ended sequence, of which `n_cached` tokens are there; nothing

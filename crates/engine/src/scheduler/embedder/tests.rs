@@ -6,7 +6,7 @@ use async_channel::Receiver;
 use proptest::prelude::*;
 
 use super::*;
-use crate::runner::Rows;
+use crate::{runner::Rows, scheduler::Places};
 
 #[derive(Default)]
 struct FakeRunner {
@@ -86,7 +86,8 @@ fn embedder(inputs: &[Vec<TokenId>], pooling: Pooling) -> (Embedder, Receiver<Po
     for (index, tokens) in inputs.iter().enumerate() {
         let (tokens, sender) = (tokens.clone(), sender.clone());
         let input = EmbedInput { index, tokens, pooling, sender };
-        embedder.admit(SeqId(index as u32), input);
+        let place = Places::new(1).take().expect("a place is free");
+        embedder.admit(SeqId(index as u32), input, Arc::new(place));
     }
     (embedder, receiver)
 }
