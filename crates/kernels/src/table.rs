@@ -30,13 +30,13 @@ pub struct Kernels {
     gemm: GemmFn,
     mul_band: unsafe fn(FloatType, &mut FloatBand<'_, '_>),
     quantize: unsafe fn(&[f32], PanelSpec, &mut ActivationPanel),
-    prefetch: unsafe fn(&[u8]),
+    prefetch: unsafe fn(*const u8, usize),
     unpack_tile: unsafe fn(&BlockFormat, &[&[u8]; TILE_ROWS], &mut Tile),
     mul_tile: unsafe fn(&Tile, TileShape, &[ActivationPanel], &mut [RowLanes]),
 }
 
-/// `k`, `n`, `a`, `b`, `c` of [`Kernels::gemm`].
-type GemmFn = unsafe fn(usize, usize, &[[f32; MAX_K]], FloatRows<'_>, &mut [f32]);
+/// `n`, `a`, `b`, `c` of [`Kernels::gemm`].
+type GemmFn = unsafe fn(usize, &[[f32; MAX_K]], FloatRows<'_>, &mut [f32]);
 /// `(codes, zero)`, `scales`, `out`, `(width, first_col)` of [`Kernels::widen_codes`].
 type WidenCodesFn = unsafe fn((&[[u8; 32]], u8), &[f32], &mut [f32], (usize, usize));
 
@@ -52,7 +52,7 @@ const SCALAR: Kernels = Kernels {
     gemm: scalar::gemm,
     mul_band: scalar::mul_band,
     quantize: scalar::quantize,
-    prefetch: |_| (),
+    prefetch: |_, _| (),
     unpack_tile: scalar::unpack_tile,
     mul_tile: scalar::mul_tile,
 };
@@ -199,20 +199,17 @@ impl Kernels {
 
     /// `c += a * b`.
     ///
-    /// Shapes: `a` is `[m, MAX_K]`, of which `k` columns count, `b` is `[k, n]`, `c` is `[m, n]`;
-    /// `n` is a multiple of 16.
+    /// Shapes: `a` is `[n_steps, m, MAX_K]`, `b` is `[k, n]`, `c` is `[m, n]`; `n` is a multiple of
+    /// 16, and `k` of its columns count in the last step.
     #[expect(unsafe_code, reason = "calls the row's routine")]
-    pub(crate) fn gemm(
-        &self,
-        (k, n): (usize, usize),
-        a: &[[f32; MAX_K]],
-        b: FloatRows<'_>,
-        c: &mut [f32],
-    ) {
-        assert!(k <= MAX_K && n > 0 && n.is_multiple_of(16));
-        assert!(b.len() == k * n && c.len() == a.len() * n);
-        // SAFETY: rows are handed out only where the CPU has their instructions.
-        unsafe { (self.gemm)(k, n, a, b, c) }
+    pub(crate) fn gemm(&self, n: usize, a: &[[f32; MAX_K]], b: FloatRows<'_>, c: &mut [f32]) {
+        assert!(n > 0 && n.is_multiple_of(16) && c.len().is_multiple_of(n));
+        let (n_rows, k) = (c.len() / n, b.len() / n);
+        assert!(b.len() == k * n && a.len() == k.div_ceil(MAX_K) * n_rows);
+        if !a.is_empty() {
+            // SAFETY: rows are handed out only where the CPU has their instructions.
+            unsafe { (self.gemm)(n, a, b, c) }
+        }
     }
 
     /// Multiplies a band of float rows with every token's activations.
@@ -233,11 +230,11 @@ impl Kernels {
         unsafe { (self.quantize)(x, spec, panel) }
     }
 
-    /// Asks for bytes that will be read soon.
+    /// Asks for elements that will be read soon.
     #[expect(unsafe_code, reason = "calls the row's routine")]
-    pub(crate) fn prefetch(&self, bytes: &[u8]) {
+    pub(crate) fn prefetch<T>(&self, x: &[T]) {
         // SAFETY: rows are handed out only where the CPU has their instructions.
-        unsafe { (self.prefetch)(bytes) }
+        unsafe { (self.prefetch)(x.as_ptr().cast(), size_of_val(x)) }
     }
 
     /// Unpacks the same panel of 16 rows.

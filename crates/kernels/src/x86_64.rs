@@ -9,13 +9,13 @@ pub(crate) mod avx512;
 
 use std::arch::x86_64::*;
 
-/// Asks the second cache level for `bytes`.
+/// Asks the second cache level for so many bytes.
 #[expect(unsafe_code, reason = "prefetching takes a pointer")]
-pub(crate) fn prefetch(bytes: &[u8]) {
+pub(crate) fn prefetch(start: *const u8, n_bytes: usize) {
     /// Bytes that one request brings.
     const LINE: usize = 64;
-    for line in bytes.chunks(LINE) {
-        // SAFETY: the pointer is into a slice; prefetching reads nothing architecturally.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast()) };
+    for offset in (0..n_bytes).step_by(LINE) {
+        // SAFETY: prefetching reads nothing architecturally, wherever it points.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(start.wrapping_add(offset).cast()) };
     }
 }

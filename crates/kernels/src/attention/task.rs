@@ -79,11 +79,19 @@ impl Task<'_> {
     fn attend_page(&self, keys: Range<usize>, scratch: &mut Scratch, sums: &mut Sums) {
         let Some(longest) = self.queries.last() else { return };
         let page = longest.pages[keys.start / PAGE_LEN] as usize;
+        let next = longest.pages.get(keys.start / PAGE_LEN + 1);
+        let next = next.map(|&next| next as usize).filter(|&next| next < self.kv.n_pages());
+        if let Some(next) = next {
+            self.kv.k_page(next, self.head_kv).prefetch(self.kernels);
+        }
         self.score(self.kv.k_page(page, self.head_kv), scratch);
         self.adjust(keys.clone(), &mut scratch.scores);
         self.hide(keys.clone(), &mut scratch.scores);
         self.kernels.soften(&mut scratch.scores, &mut sums.rows);
         sums.rescale();
+        if let Some(next) = next {
+            self.kv.v_page(next, self.head_kv).prefetch(self.kernels);
+        }
         let n_keys = keys.len();
         let width = self.kv.v_width();
         let values = match self.kv.v_page(page, self.head_kv) {
@@ -95,14 +103,14 @@ impl Task<'_> {
             }
         };
         let values = values.slice(0..n_keys * width);
-        self.kernels.gemm((n_keys, width), &scratch.scores, values, &mut sums.acc);
+        self.kernels.gemm(width, &scratch.scores, values, &mut sums.acc);
     }
 
     /// Dot products of all rows with all keys of a page, those beyond the last among them.
     fn score(&self, keys: HeadPage<'_>, scratch: &mut Scratch) {
         let Scratch { q, q_codes, scores, page } = scratch;
-        scores.clear();
         scores.resize(self.n_rows(), [0.0; MAX_K]);
+        scores.as_flattened_mut().fill(0.0);
         let keys = match keys {
             HeadPage::Floats(keys) if self.n_rows() <= FEW_ROWS => keys,
             HeadPage::Floats(keys) => FloatRows::F32(page.widen(self.kernels, keys)),
@@ -110,11 +118,7 @@ impl Task<'_> {
                 return score_codes(self.kernels, (bits, codes, scales), q_codes, (page, scores));
             }
         };
-        for (step, q) in q.chunks_exact(self.n_rows()).enumerate() {
-            let lanes = step * MAX_K..self.spec.head_dim.min((step + 1) * MAX_K);
-            let keys = keys.slice(lanes.start * PAGE_LEN..lanes.end * PAGE_LEN);
-            self.kernels.gemm((lanes.len(), PAGE_LEN), q, keys, scores.as_flattened_mut());
-        }
+        self.kernels.gemm(PAGE_LEN, q, keys, scores.as_flattened_mut());
     }
 
     /// Brings the queries in the form that meets the keys. Scores count in powers of two, except

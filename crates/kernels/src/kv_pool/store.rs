@@ -20,6 +20,7 @@ use half::{bf16, f16};
 use super::codes::{BLOCK, Bits};
 use super::{KvType, PAGE_LEN};
 use crate::scalar::FloatRows;
+use crate::table::Kernels;
 
 /// What a store holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +90,21 @@ pub(crate) enum HeadPage<'a> {
         codes: &'a [u8],
         scales: &'a [f16],
     },
+}
+
+impl HeadPage<'_> {
+    /// Asks for the page, which will be read soon.
+    pub(crate) fn prefetch(self, kernels: &Kernels) {
+        match self {
+            Self::Floats(FloatRows::F32(x)) => kernels.prefetch(x),
+            Self::Floats(FloatRows::F16(x)) => kernels.prefetch(x),
+            Self::Floats(FloatRows::BF16(x)) => kernels.prefetch(x),
+            Self::Codes { codes, scales, .. } => {
+                kernels.prefetch(codes);
+                kernels.prefetch(scales);
+            }
+        }
+    }
 }
 
 impl Store {

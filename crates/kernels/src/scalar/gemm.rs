@@ -4,32 +4,29 @@ use std::ops::Range;
 
 use half::{bf16, f16};
 
-/// Most columns of the left matrix: its rows are of this length, filled or not, so that vector
-/// code finds all rows at constant distances.
+/// Columns of a step of the left matrix: its rows are of this length, filled or not, so that
+/// vector code finds all rows at constant distances.
 pub(crate) const MAX_K: usize = 32;
 
 /// `c += a * b`, each element of `c` a sum in the order of `k`.
 ///
-/// Shapes: `a` is `[m, MAX_K]`, of which `k` columns count, `b` is `[k, n]`, `c` is `[m, n]`; `n`
-/// is a multiple of 16.
-pub(crate) fn gemm(k: usize, n: usize, a: &[[f32; MAX_K]], b: FloatRows<'_>, c: &mut [f32]) {
+/// Shapes: `a` is `[n_steps, m, MAX_K]`, rows cut into steps of which the last may count less far,
+/// `b` is `[k, n]`, `c` is `[m, n]`; `n` is a multiple of 16.
+pub(crate) fn gemm(n: usize, a: &[[f32; MAX_K]], b: FloatRows<'_>, c: &mut [f32]) {
     match b {
-        FloatRows::F32(b) => multiply((k, n), a, b, c),
-        FloatRows::F16(b) => multiply((k, n), a, b, c),
-        FloatRows::BF16(b) => multiply((k, n), a, b, c),
+        FloatRows::F32(b) => multiply(n, a, b, c),
+        FloatRows::F16(b) => multiply(n, a, b, c),
+        FloatRows::BF16(b) => multiply(n, a, b, c),
     }
 }
 
-fn multiply<T: Copy + Into<f32>>(
-    (k, n): (usize, usize),
-    a: &[[f32; MAX_K]],
-    b: &[T],
-    c: &mut [f32],
-) {
-    for (a, c) in a.iter().zip(c.chunks_exact_mut(n)) {
-        for (a, b) in a.iter().zip(b.chunks_exact(n)).take(k) {
-            for (c, &b) in c.iter_mut().zip(b) {
-                *c += a * b.into();
+fn multiply<T: Copy + Into<f32>>(n: usize, a: &[[f32; MAX_K]], b: &[T], c: &mut [f32]) {
+    for (a, b) in a.chunks_exact(c.len() / n).zip(b.chunks(MAX_K * n)) {
+        for (a, c) in a.iter().zip(c.chunks_exact_mut(n)) {
+            for (a, b) in a.iter().zip(b.chunks_exact(n)) {
+                for (c, &b) in c.iter_mut().zip(b) {
+                    *c += a * b.into();
+                }
             }
         }
     }

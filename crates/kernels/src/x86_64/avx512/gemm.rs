@@ -13,94 +13,102 @@ const MAX_ROWS: usize = 6;
 
 /// See [`crate::scalar::gemm`]; here multiplications are fused with their additions.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-pub(crate) fn gemm(k: usize, n: usize, a: &[[f32; MAX_K]], b: FloatRows<'_>, c: &mut [f32]) {
+pub(crate) fn gemm(n: usize, a: &[[f32; MAX_K]], b: FloatRows<'_>, c: &mut [f32]) {
     match b {
-        FloatRows::F32(b) => multiply((k, n), a, b, c, |b| load_f32(b)),
-        FloatRows::F16(b) => multiply((k, n), a, b, c, |b| load_f16(b)),
-        FloatRows::BF16(b) => multiply((k, n), a, b, c, |b| load_bf16(b)),
+        FloatRows::F32(b) => multiply(n, a, b, c, |b| load_f32(b)),
+        FloatRows::F16(b) => multiply(n, a, b, c, |b| load_f16(b)),
+        FloatRows::BF16(b) => multiply(n, a, b, c, |b| load_bf16(b)),
     }
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 fn multiply<T>(
-    (k, n): (usize, usize),
+    n: usize,
     a: &[[f32; MAX_K]],
     b: &[T],
     c: &mut [f32],
     load: impl Fn(&[T; 16]) -> __m512 + Copy,
 ) {
-    for (a, c) in a.chunks(MAX_ROWS).zip(c.chunks_mut(MAX_ROWS * n)) {
-        macro_rules! block {
-            ($($rows:literal)*) => {
-                match a.len() {
-                    $($rows => mul_rows::<T, $rows>((k, n), &a.as_chunks().0[0], b, c, load),)*
-                    _ => {}
-                }
-            };
+    let n_rows = c.len() / n;
+    for (block_idx, c) in c.chunks_mut(MAX_ROWS * n).enumerate() {
+        let product = Product { n, a, n_rows, first_row: block_idx * MAX_ROWS, b, load };
+        match c.len() / n {
+            1 => product.mul_rows::<1>(c),
+            2 => product.mul_rows::<2>(c),
+            3 => product.mul_rows::<3>(c),
+            4 => product.mul_rows::<4>(c),
+            5 => product.mul_rows::<5>(c),
+            _ => product.mul_rows::<MAX_ROWS>(c),
         }
-        block!(1 2 3 4 5 6);
     }
 }
 
-/// All columns of `ROWS` rows.
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-fn mul_rows<T, const ROWS: usize>(
-    (k, n): (usize, usize),
-    a: &[[f32; MAX_K]; ROWS],
-    b: &[T],
-    c: &mut [f32],
-    load: impl Fn(&[T; 16]) -> __m512 + Copy,
-) {
-    // Fewer rows leave registers for more columns, and need them to hide what a sum waits for.
-    let mut first_col = 0;
-    while ROWS <= 3 && first_col + 64 <= n {
-        mul_block::<T, ROWS, 4>((k, n), a, b, c, first_col, load);
-        first_col += 64;
-    }
-    while first_col + 32 <= n {
-        mul_block::<T, ROWS, 2>((k, n), a, b, c, first_col, load);
-        first_col += 32;
-    }
-    if first_col < n {
-        mul_block::<T, ROWS, 1>((k, n), a, b, c, first_col, load);
-    }
+/// Some rows of a product.
+struct Product<'a, T, L> {
+    n: usize,
+    /// `[n_steps, n_rows]`.
+    a: &'a [[f32; MAX_K]],
+    n_rows: usize,
+    first_row: usize,
+    /// `[k, n]`.
+    b: &'a [T],
+    load: L,
 }
 
-/// `ROWS` rows by `VECS` vectors of columns.
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-#[inline]
-fn mul_block<T, const ROWS: usize, const VECS: usize>(
-    (k, n): (usize, usize),
-    a: &[[f32; MAX_K]; ROWS],
-    b: &[T],
-    c: &mut [f32],
-    first_col: usize,
-    load: impl Fn(&[T; 16]) -> __m512 + Copy,
-) {
-    let mut sums = [[_mm512_setzero_ps(); VECS]; ROWS];
-    for (sums, c) in sums.iter_mut().zip(c.chunks_exact(n)) {
-        let c = c[first_col..].as_chunks::<16>().0;
-        for (sum, c) in sums.iter_mut().zip(c) {
-            *sum = load_f32(c);
+impl<T, L: Fn(&[T; 16]) -> __m512 + Copy> Product<'_, T, L> {
+    /// All columns of `ROWS` rows.
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+    fn mul_rows<const ROWS: usize>(&self, c: &mut [f32]) {
+        // Fewer rows leave registers for more columns, and need them to hide what a sum waits for.
+        let mut first_col = 0;
+        while ROWS <= 3 && first_col + 64 <= self.n {
+            self.mul_block::<ROWS, 4>(c, first_col);
+            first_col += 64;
+        }
+        while first_col + 32 <= self.n {
+            self.mul_block::<ROWS, 2>(c, first_col);
+            first_col += 32;
+        }
+        if first_col < self.n {
+            self.mul_block::<ROWS, 1>(c, first_col);
         }
     }
-    for i in 0..k.min(MAX_K) {
-        let b = b[i * n + first_col..][..16 * VECS].as_chunks::<16>().0;
-        let mut columns = [_mm512_setzero_ps(); VECS];
-        for (column, b) in columns.iter_mut().zip(b) {
-            *column = load(b);
-        }
-        for (sums, row) in sums.iter_mut().zip(a) {
-            let a = _mm512_set1_ps(row[i]);
-            for (sum, column) in sums.iter_mut().zip(columns) {
-                *sum = _mm512_fmadd_ps(a, column, *sum);
+
+    /// `ROWS` rows by `VECS` vectors of columns.
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+    #[inline]
+    fn mul_block<const ROWS: usize, const VECS: usize>(&self, c: &mut [f32], first_col: usize) {
+        let n = self.n;
+        let mut sums = [[_mm512_setzero_ps(); VECS]; ROWS];
+        for (sums, c) in sums.iter_mut().zip(c.chunks_exact(n)) {
+            let c: &[[f32; 16]; VECS] = &c[first_col..].as_chunks().0.as_chunks().0[0];
+            for (sum, c) in sums.iter_mut().zip(c) {
+                *sum = load_f32(c);
             }
         }
-    }
-    for (sums, c) in sums.into_iter().zip(c.chunks_exact_mut(n)) {
-        let c = c[first_col..].as_chunks_mut::<16>().0;
-        for (sum, c) in sums.into_iter().zip(c) {
-            store_f32(c, sum);
+        let steps = self.a.chunks_exact(self.n_rows).zip(self.b.chunks(MAX_K * n));
+        for (a, b) in steps {
+            let a: &[[f32; MAX_K]; ROWS] = &a[self.first_row..].as_chunks().0[0];
+            for i in 0..(b.len() / n).min(MAX_K) {
+                let b = b[i * n + first_col..][..16 * VECS].as_chunks::<16>().0;
+                let mut columns = [_mm512_setzero_ps(); VECS];
+                for (column, b) in columns.iter_mut().zip(b) {
+                    *column = (self.load)(b);
+                }
+                for (sums, row) in sums.iter_mut().zip(a) {
+                    let a = _mm512_set1_ps(row[i]);
+                    for (sum, column) in sums.iter_mut().zip(columns) {
+                        *sum = _mm512_fmadd_ps(a, column, *sum);
+                    }
+                }
+            }
+        }
+        for (sums, c) in sums.iter().zip(c.chunks_exact_mut(n)) {
+            let c = &mut c[first_col..].as_chunks_mut().0.as_chunks_mut().0[0];
+            let c: &mut [[f32; 16]; VECS] = c;
+            for (sum, c) in sums.iter().zip(c) {
+                store_f32(c, *sum);
+            }
         }
     }
 }
