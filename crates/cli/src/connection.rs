@@ -1,6 +1,9 @@
 //! Whom a command speaks to: the server, if one answers, or a runtime in this very process.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::{Context, Result, bail};
 use camelid_api_types::{ErrorKind, Service};
@@ -55,16 +58,30 @@ pub(crate) fn own_file(
 /// What is bundled with the program, and the user's store where there is one.
 pub(crate) fn catalog(environment: &Environment) -> Result<Catalog> {
     let catalog = Catalog::bundled();
-    let root = match (&environment.models, &environment.home) {
-        (None, None) => return Ok(catalog),
-        (models, home) => default_root(models.as_deref(), home.as_deref().unwrap_or(Path::new(""))),
-    };
-    // A store is made by the first thing that is put into it, not by looking.
-    if !root.is_dir() {
-        return Ok(catalog);
+    // A store is made by who puts something into it, not by looking.
+    match store_root(environment).filter(|root| root.is_dir()) {
+        None => Ok(catalog),
+        Some(root) => Ok(catalog.with_store(open_store(&root)?)),
     }
-    let store = Store::open(&root).with_context(|| format!("the store {}", root.display()))?;
-    Ok(catalog.with_store(store))
+}
+
+/// The user's store, made if there is none; `None` where nobody says where it should be.
+pub(crate) fn store(environment: &Environment) -> Result<Option<Store>> {
+    store_root(environment).map(|root| open_store(&root)).transpose()
+}
+
+fn store_root(environment: &Environment) -> Option<PathBuf> {
+    match (&environment.models, &environment.home) {
+        (None, None) => None,
+        (models, home) => {
+            let home = home.as_deref().unwrap_or(Path::new(""));
+            Some(default_root(models.as_deref(), home))
+        }
+    }
+}
+
+fn open_store(root: &Path) -> Result<Store> {
+    Store::open(root).with_context(|| format!("the store {}", root.display()))
 }
 
 /// The runtime's settings as the environment has them.
@@ -73,6 +90,9 @@ pub(crate) fn runtime_config(environment: &Environment) -> Config {
     config.n_ctx = environment.n_ctx.unwrap_or(config.n_ctx);
     config.n_parallel = environment.n_parallel.unwrap_or(config.n_parallel);
     config.n_waiting = environment.n_waiting.unwrap_or(config.n_waiting);
+    config.max_loaded = environment.max_loaded.unwrap_or(config.max_loaded);
+    config.kv_type = environment.kv_type.unwrap_or(config.kv_type);
+    config.prune = !environment.keeps_unused;
     config.keep_alive = environment.keep_alive.unwrap_or(config.keep_alive);
     config
 }

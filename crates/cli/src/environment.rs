@@ -5,6 +5,7 @@
 use std::{ffi::OsString, num::NonZeroUsize, path::PathBuf};
 
 use camelid_api_types::{HostAddress, ollama::KeepAlive};
+use camelid_runtime::KvType;
 
 /// What the environment says.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +18,12 @@ pub(crate) struct Environment {
     pub(crate) n_parallel: Option<NonZeroUsize>,
     /// `OLLAMA_MAX_QUEUE`: requests that may wait.
     pub(crate) n_waiting: Option<NonZeroUsize>,
+    /// `OLLAMA_MAX_LOADED_MODELS`: models in memory at once.
+    pub(crate) max_loaded: Option<NonZeroUsize>,
+    /// `OLLAMA_KV_CACHE_TYPE`: number format of cached keys and values.
+    pub(crate) kv_type: Option<KvType>,
+    /// `OLLAMA_NOPRUNE`: whether to keep blobs that nothing needs.
+    pub(crate) keeps_unused: bool,
     /// `OLLAMA_KEEP_ALIVE`: how long an idle model stays.
     pub(crate) keep_alive: Option<KeepAlive>,
     /// `OLLAMA_ORIGINS`: further web pages that may call the server.
@@ -63,11 +70,23 @@ impl Environment {
         let n_ctx = count("OLLAMA_CONTEXT_LENGTH").filter(|&n| n > 0);
         let n_parallel = count("OLLAMA_NUM_PARALLEL").and_then(NonZeroUsize::new);
         let n_waiting = count("OLLAMA_MAX_QUEUE").and_then(NonZeroUsize::new);
+        let max_loaded = count("OLLAMA_MAX_LOADED_MODELS").and_then(NonZeroUsize::new);
+        let kv_name = value("OLLAMA_KV_CACHE_TYPE");
+        let kv_type = KvType::from_name(&kv_name);
+        if kv_type.is_none() && !kv_name.is_empty() {
+            let known = KvType::ALL.map(KvType::name).join(", ");
+            warnings.push(format!(
+                "OLLAMA_KV_CACHE_TYPE: `{kv_name}` is none of {known}, using the default"
+            ));
+        }
         Self {
             host,
             n_ctx,
             n_parallel,
             n_waiting,
+            max_loaded,
+            kv_type,
+            keeps_unused: is_on(&value("OLLAMA_NOPRUNE")),
             keep_alive: value("OLLAMA_KEEP_ALIVE").parse().ok(),
             origins: value("OLLAMA_ORIGINS"),
             models: None,
@@ -78,12 +97,17 @@ impl Environment {
     }
 }
 
+/// Text that is no truth value is taken for "yes".
+fn is_on(text: &str) -> bool {
+    !matches!(text, "" | "0" | "f" | "F" | "false" | "FALSE" | "False")
+}
+
 /// 0 for information, 1 for debugging, 2 for everything. Text that is no number counts as 1.
 fn debug_level(text: &str) -> u8 {
-    match text {
-        "" | "0" | "f" | "F" | "false" | "FALSE" | "False" => 0,
-        text => text.parse().map_or(1, |n: u64| n.min(2) as u8),
+    if !is_on(text) {
+        return 0;
     }
+    text.parse().map_or(1, |n: u64| n.min(2) as u8)
 }
 
 #[cfg(test)]
@@ -120,6 +144,13 @@ mod tests {
         assert_eq!((env.n_parallel, env.n_ctx), (None, None));
         let want = "OLLAMA_NUM_PARALLEL: `many` is not a count, using the default";
         assert_eq!(env.warnings, [want]);
+    }
+
+    #[test]
+    fn the_cache_s_format_is_one_of_those_there_are() {
+        assert_eq!(read(&[("OLLAMA_KV_CACHE_TYPE", "Q8_0")]).kv_type, Some(KvType::Q8_0));
+        let env = read(&[("OLLAMA_KV_CACHE_TYPE", "q5")]);
+        assert_eq!((env.kv_type, env.warnings.len()), (None, 1));
     }
 
     #[test]

@@ -123,6 +123,18 @@ pub enum TokenMixer {
     Latent(LatentAttentionSpec),
 }
 
+impl TokenMixer {
+    /// The heads of keys and values that are cached for each token, and the width of one.
+    #[must_use]
+    pub fn cached_heads(&self) -> (usize, usize) {
+        match self {
+            Self::Attention(spec) => (spec.n_head_kv, spec.head_dim),
+            // All heads see the one latent, behind the lanes that turn.
+            Self::Latent(spec) => (1, spec.rope.n_rot + spec.kv_lora_rank),
+        }
+    }
+}
+
 /// A normalisation.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]

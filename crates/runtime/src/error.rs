@@ -27,7 +27,7 @@ pub(crate) fn from_loading(error: &dyn std::error::Error) -> ApiError {
 }
 
 /// An error's text and that of everything behind it.
-fn with_causes(error: &dyn std::error::Error) -> String {
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {

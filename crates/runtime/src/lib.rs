@@ -28,24 +28,19 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod answering;
 mod catalog;
 mod config;
-mod entry;
 mod error;
-mod loaded;
-mod model_reference;
-mod options;
+mod management;
 mod prompting;
-mod reply;
-mod residents;
 mod runtime;
-mod summary;
-mod tool_call_id;
-mod tool_choice;
+mod scheduling;
+mod service;
 
 pub use camelid_registry as registry;
 pub use catalog::{Catalog, CatalogError};
-pub use config::Config;
+pub use config::{Config, KvType};
 pub use runtime::Runtime;
 
 #[cfg(all(doctest, feature = "bundled-tiny"))]

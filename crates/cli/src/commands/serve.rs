@@ -4,12 +4,12 @@ use std::{io::ErrorKind, sync::Arc};
 
 use anyhow::{Context, Result, anyhow};
 use camelid_api_types::HostAddress;
-use camelid_runtime::Runtime;
+use camelid_runtime::{Catalog, Runtime, registry::PruneOptions};
 use camelid_server::{Config, HostFilter, Origins};
 use tokio::net::TcpListener;
 
 use crate::{
-    connection::{catalog, runtime_config},
+    connection::{runtime_config, store},
     environment::Environment,
 };
 
@@ -28,12 +28,27 @@ pub(crate) async fn serve(environment: &Environment) -> Result<()> {
         }),
         ..Config::default()
     };
-    let runtime = Runtime::new(catalog(environment)?, runtime_config(environment));
+    let runtime = Runtime::new(served_catalog(environment)?, runtime_config(environment));
     let router = camelid_server::router(Arc::new(runtime), config);
     tracing::info!("Listening on {address} (version {})", env!("CARGO_PKG_VERSION"));
     camelid_server::serve(listener, router, stop_signal()?).await?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// What is bundled, and the store, swept first.
+fn served_catalog(environment: &Environment) -> Result<Catalog> {
+    let Some(store) = store(environment)? else { return Ok(Catalog::bundled()) };
+    if !environment.keeps_unused {
+        match store.prune(&PruneOptions::default()) {
+            Ok(pruned) => {
+                tracing::info!(n_files = pruned.files.len(), "unused blobs removed");
+            }
+            // It can be done next time.
+            Err(error) => tracing::warn!(%error, "unused blobs stay"),
+        }
+    }
+    Ok(Catalog::bundled().with_store(store))
 }
 
 async fn listen(host: &HostAddress) -> Result<TcpListener> {

@@ -418,7 +418,11 @@ async fn a_model_of_a_store_runs_with_its_template_system_text_and_parameters() 
 async fn a_model_of_a_store_comes_before_a_bundled_one() {
     let layers: [(&str, &[u8]); 2] = [
         (media_type::MODEL, camelid_model_tiny::GGUF),
-        (media_type::TEMPLATE, b"Once upon a time{{ .Prompt }}"),
+        // Without a mention of tools and a suffix the file's own template would be the better one.
+        (
+            media_type::TEMPLATE,
+            b"Once upon a time{{ .Prompt }}{{ if .Tools }}{{ end }}{{ if .Suffix }}{{ end }}",
+        ),
     ];
     let (_folder, store) = store_with("tiny", &layers);
     let runtime = Runtime::new(Catalog::bundled().with_store(store), Config::default());

@@ -10,12 +10,19 @@ use std::{
     time::SystemTime,
 };
 
-use camelid_api_types::ollama::OptionError;
 use camelid_gguf::GgufFile;
 use camelid_modelfile::{ParameterError, ParseError};
 use camelid_registry::{ModelName, Store, StoreError};
 
-use crate::entry::{Entry, Source};
+mod entry;
+mod model_reference;
+pub(crate) mod parts;
+pub(crate) mod summary;
+mod weights;
+
+pub(crate) use entry::Entry;
+pub(crate) use model_reference::{InvalidModelReference, ModelReference, ModelSource};
+pub(crate) use weights::Weights;
 
 /// Why a model cannot be found or added.
 #[derive(Debug, thiserror::Error)]
@@ -30,9 +37,6 @@ pub enum CatalogError {
     /// A parameter of the Modelfile has a value it cannot take.
     #[error(transparent)]
     Parameter(#[from] ParameterError),
-    /// A parameter of the model is not an option.
-    #[error("{0}")]
-    Option(#[from] OptionError),
     /// The store cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -73,11 +77,11 @@ impl Catalog {
         #[cfg(feature = "bundled-tiny")]
         {
             let name: ModelName = "tiny".parse().expect("a constant that is a name");
-            let source = Source::Static(camelid_model_tiny::GGUF);
+            let weights = Weights::Static(camelid_model_tiny::GGUF);
             let arrived =
                 std::env::current_exe().and_then(|program| program.metadata()?.modified());
             let arrived = arrived.unwrap_or(SystemTime::UNIX_EPOCH);
-            let entry = Entry::new(name, source, Some(camelid_model_tiny::MODELFILE), arrived);
+            let entry = Entry::new(name, weights, Some(camelid_model_tiny::MODELFILE), arrived);
             let entry = entry.expect("because the bundled Modelfile is tested");
             catalog.bundled.push(Arc::new(entry));
         }
@@ -106,10 +110,15 @@ impl Catalog {
         GgufFile::open(&path)?.require_architecture()?;
         let modified_at = std::fs::metadata(&path).and_then(|file| file.modified());
         let modified_at = modified_at.unwrap_or(SystemTime::UNIX_EPOCH);
-        let entry = Entry::new(name, Source::File(path), modelfile, modified_at)?;
+        let entry = Entry::new(name, Weights::Files(vec![path]), modelfile, modified_at)?;
         self.files.retain(|other| !other.name.eq_ignore_case(&entry.name));
         self.files.push(Arc::new(entry));
         Ok(())
+    }
+
+    /// The store, where there is one.
+    pub(crate) fn store(&self) -> Option<&Store> {
+        self.store.as_ref()
     }
 
     /// The model of that name, whatever the case of its letters.
@@ -166,7 +175,9 @@ impl Catalog {
     ) -> Result<Arc<Entry>, CatalogError> {
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         let is_same = |entry: &&Arc<Entry>| {
-            entry.name == model.name && entry.digest() == Some(&*model.digest.hex())
+            entry.name == model.name
+                && entry.manifest_digest() == Some(&*model.digest.hex())
+                && entry.modified_at() == model.modified
         };
         if let Some(entry) = read.iter().find(is_same) {
             return Ok(Arc::clone(entry));
@@ -191,9 +202,9 @@ mod tests {
     fn the_bundled_model_is_listed_with_what_its_files_say() {
         let catalog = Catalog::bundled();
         let tiny = catalog.find(&"TINY:latest".parse().unwrap()).unwrap().unwrap();
-        assert_eq!(tiny.manners.parameters.temperature, Some(0.3));
-        let stops = ["<|im_end|>", "<|endoftext|>"].map(str::to_owned);
-        assert_eq!(tiny.manners.parameters.stop.as_deref(), Some(&stops[..]));
+        assert_eq!(tiny.parts.parameters["temperature"], 0.3);
+        let stops = ["<|im_end|>", "<|endoftext|>"];
+        assert_eq!(tiny.parts.parameters["stop"], serde_json::json!(stops));
         let summary = tiny.summary().unwrap();
         assert_eq!(summary.name, "tiny:latest");
         assert_eq!(summary.size, 5_827_936);

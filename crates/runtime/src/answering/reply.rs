@@ -14,11 +14,15 @@ use camelid_api_types::{
     ApiError, Timestamp,
     ollama::{ChatResponse, DoneReason, GenerateResponse, Logprob, Message, Metrics, TokenLogprob},
 };
-use camelid_engine::{End, EndReason, Generation, Piece, Special, TokenId, Tokenizer};
+use camelid_engine::{End, EndReason, Generation, Piece, TokenId, Tokenizer};
 use camelid_template::{Event, OutputParser};
 use futures_util::{Stream, StreamExt};
 
-use crate::{error::from_engine, loaded::Loaded, residents::Lease, tool_call_id};
+use super::tool_call_id;
+use crate::{
+    error::from_engine,
+    scheduling::{Lease, Loaded},
+};
 
 /// When a request came, how long its model took to be ready, and what its prompt was before it was
 /// cut to fit.
@@ -177,7 +181,7 @@ impl<S: Shape> Stream for Reply<S> {
 pub(crate) struct GenerateShape {
     pub(crate) model: String,
     pub(crate) timing: Timing,
-    /// The prompt and all text so far, whose tokens the last part carries; `None` in raw mode.
+    /// The prompt with its marks and all text so far, whose tokens the last part carries; `None` in raw mode.
     pub(crate) context: Option<String>,
 }
 
@@ -215,7 +219,8 @@ impl Shape for GenerateShape {
     }
 
     fn end(&mut self, end: &End, model: &Loaded) -> GenerateResponse {
-        let encode = |text: String| model.engine.tokenizer().encode(&text, Special::Recognise).ok();
+        let encode =
+            |text: String| model.control_texts.encode(model.engine.tokenizer(), &text).ok();
         GenerateResponse {
             done: true,
             done_reason: done_reason(end.reason),

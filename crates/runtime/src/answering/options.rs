@@ -3,6 +3,12 @@
 //! A request's options lie over the model's parameters, and those over the defaults. What the
 //! native engine has no use for is accepted and said so in the log.
 
+use std::{
+    collections::BTreeSet,
+    num::NonZeroUsize,
+    sync::{Mutex, PoisonError},
+};
+
 use camelid_api_types::{
     ApiError,
     ollama::{Format, Options},
@@ -12,33 +18,78 @@ use camelid_engine::{
 };
 use serde_json::{Map, Value};
 
-/// Options whose meaning is a GPU's, a draft model's or a loader's: nothing to do on this engine.
-const WITHOUT_EFFECT: &[&str] = &["num_gpu", "main_gpu", "use_mmap", "draft_num_predict"];
+use crate::scheduling::Needs;
+
+/// Options whose meaning is a GPU's, a draft model's or a loader's, and those of loaders of 2024:
+/// nothing to do on this engine.
+const WITHOUT_EFFECT: &[&str] = &[
+    "num_gpu",
+    "main_gpu",
+    "use_mmap",
+    "draft_num_predict",
+    "numa",
+    "num_gqa",
+    "low_vram",
+    "f16_kv",
+    "logits_all",
+    "vocab_only",
+    "use_mlock",
+    "embedding_only",
+    "rope_frequency_base",
+    "rope_frequency_scale",
+    "penalize_newline",
+];
+
+/// Options of which the log has been told. Requests repeat them, the log does not.
+static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+/// Names that are kept so at most: they come from outside.
+const MAX_TOLD: usize = 256;
 
 /// Ollama's bound on a generation without one, in contexts.
 const MAX_CONTEXTS: usize = 10;
 
-/// Reads a request's options and lays them over the model's.
+/// Reads a request's options and lays them over the model's parameters.
 ///
 /// # Errors
-/// For a value of the wrong type.
+/// For a value of the wrong type: `BadRequest` in the request, `Internal` in the model.
 pub(crate) fn merge(
     request: Option<&Map<String, Value>>,
-    model: &Options,
+    model: &Map<String, Value>,
 ) -> Result<Options, ApiError> {
-    let Some(map) = request else { return Ok(model.clone()) };
+    let (model, _) = Options::from_map(model).map_err(|e| ApiError::internal(e.to_string()))?;
+    let Some(map) = request else { return Ok(model) };
     let (options, unknown) = Options::from_map(map)?;
-    if !unknown.is_empty() {
-        tracing::warn!(options = unknown.join(", "), "unknown options are ignored");
+    let said = |key: &&str| map.get(*key).is_some_and(|value| !value.is_null());
+    for key in WITHOUT_EFFECT.iter().copied().filter(said) {
+        tell_once(key, "this option has no effect on the native engine");
     }
-    for key in WITHOUT_EFFECT.iter().filter(|key| map.get(**key).is_some_and(|v| !v.is_null())) {
-        tracing::debug!(option = *key, "this option has no effect on the native engine");
+    for key in unknown.iter().filter(|key| !WITHOUT_EFFECT.contains(&key.as_str())) {
+        tell_once(key, "an option that nobody knows is ignored");
     }
-    Ok(options.or(model.clone()))
+    Ok(options.or(model))
+}
+
+fn tell_once(option: &str, what: &str) {
+    let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
+    if told.len() < MAX_TOLD && told.insert(option.to_owned()) {
+        tracing::warn!(option, "{what}");
+    }
+}
+
+/// What a request needs of a loaded model. A model was trained on `n_ctx_train` tokens at most.
+pub(crate) fn needs(options: &Options, default_n_ctx: usize, n_ctx_train: usize) -> Needs {
+    let count =
+        |n: Option<i64>| n.and_then(|n| usize::try_from(n).ok()).and_then(NonZeroUsize::new);
+    Needs {
+        n_ctx: n_ctx(options, default_n_ctx, n_ctx_train),
+        n_batch: count(options.num_batch),
+        n_threads: count(options.num_thread),
+    }
 }
 
 /// The context a request wants, in tokens: at least 4, at most what the model was trained on.
-pub(crate) fn n_ctx(options: &Options, default: usize, n_ctx_train: usize) -> usize {
+fn n_ctx(options: &Options, default: usize, n_ctx_train: usize) -> usize {
     let wanted = match options.num_ctx {
         Some(n) if n > 0 => usize::try_from(n).unwrap_or(usize::MAX),
         _ => default,
@@ -141,6 +192,7 @@ fn entropy() -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use camelid_api_types::ErrorKind;
     use serde_json::json;
 
     use super::*;
@@ -151,17 +203,20 @@ mod tests {
 
     #[test]
     fn a_request_lies_over_the_model() {
-        let model = Options { temperature: Some(0.3), top_k: Some(7), ..Options::default() };
+        let model = json!({"temperature": 0.3, "top_k": 7});
         let request = json!({"temperature": 0, "numa": true});
-        let merged = merge(request.as_object(), &model).unwrap();
+        let merged = merge(request.as_object(), model.as_object().unwrap()).unwrap();
         assert_eq!((merged.temperature, merged.top_k), (Some(0.0), Some(7)));
     }
 
     #[test]
     fn a_wrong_type_is_told_with_the_key() {
         let request = json!({"num_ctx": "big"});
-        let error = merge(request.as_object(), &Options::default()).unwrap_err();
+        let error = merge(request.as_object(), &Map::new()).unwrap_err();
         assert_eq!(error.message, r#"option "num_ctx" must be of type integer"#);
+        assert_eq!(error.kind, ErrorKind::BadRequest);
+        let error = merge(None, request.as_object().unwrap()).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Internal, "the model is at fault");
     }
 
     #[test]

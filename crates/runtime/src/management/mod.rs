@@ -1,0 +1,33 @@
+//! Looking after models: what there is, and making, moving and removing it.
+
+mod blobs;
+mod create;
+mod job;
+mod keeping;
+mod list;
+mod modelfile;
+mod show;
+mod stored;
+mod transfer;
+
+pub(crate) use transfer::Downloads;
+
+use camelid_api_types::ApiError;
+use camelid_registry::StoreError;
+
+use crate::error::with_causes;
+
+/// The answer where a store refuses.
+fn from_store(error: &StoreError) -> ApiError {
+    ApiError::internal(with_causes(error))
+}
+
+/// Does what waits for the disk where that keeps nobody else from working.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
+) -> Result<T, ApiError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(panic) => Err(ApiError::internal(format!("the request failed: {panic}"))),
+    }
+}

@@ -1,0 +1,11 @@
+//! Pulling and pushing, as far as they are built in.
+
+#[cfg(not(feature = "transfer"))]
+mod absent;
+#[cfg(feature = "transfer")]
+mod present;
+
+#[cfg(not(feature = "transfer"))]
+pub(crate) use absent::Downloads;
+#[cfg(feature = "transfer")]
+pub(crate) use present::Downloads;
