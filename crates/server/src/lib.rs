@@ -32,6 +32,7 @@ mod openai;
 mod origins;
 mod panics;
 mod payload;
+mod rerank;
 mod routes;
 mod serve;
 mod sse;

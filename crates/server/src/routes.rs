@@ -11,7 +11,7 @@ use crate::Config;
 use crate::app::App;
 use crate::fallback::{KnownPaths, unknown_path, wrong_method};
 use crate::handlers::{blobs, cloud, general, inference, models, transfer};
-use crate::{anthropic, cors, host_filter, openai, panics};
+use crate::{anthropic, cors, host_filter, openai, panics, rerank};
 
 /// The HTTP face of a service.
 ///
@@ -24,7 +24,7 @@ use crate::{anthropic, cors, host_filter, openai, panics};
 /// ```
 pub fn router(service: Arc<dyn Service>, config: Config) -> Router {
     // `get` answers HEAD too.
-    let routes: [(&'static str, MethodRouter<App>); 28] = [
+    let routes: [(&'static str, MethodRouter<App>); 32] = [
         ("/", get(general::root)),
         ("/api/version", get(general::version)),
         ("/api/generate", post(inference::generate)),
@@ -51,6 +51,10 @@ pub fn router(service: Arc<dyn Service>, config: Config) -> Router {
         ("/v1/completions", post(openai::completions)),
         ("/v1/models", get(openai::models)),
         ("/v1/models/{model}", get(openai::model)),
+        ("/v1/embeddings", post(openai::embeddings)),
+        ("/v1/responses", post(openai::responses)),
+        ("/v1/rerank", post(rerank::rerank)),
+        ("/api/rerank", post(rerank::rerank)),
         ("/v1/messages", post(anthropic::messages)),
         ("/v1/messages/count_tokens", post(anthropic::count_tokens)),
     ];

@@ -12,16 +12,23 @@ mod chat_request;
 mod completion_answer;
 mod completion_request;
 mod completions;
+mod embeddings;
 mod frame;
 mod models;
 mod options;
+mod response_answer;
+mod response_input;
+mod response_request;
+mod responses;
 
 use axum::response::Response;
 use camelid_api_types::openai::ErrorBody;
 
 pub(crate) use chat::chat;
 pub(crate) use completions::completions;
+pub(crate) use embeddings::embeddings;
 pub(crate) use models::{model, models};
+pub(crate) use responses::responses;
 
 use crate::dialect::Refusal;
 use crate::failure::status_of;
