@@ -6,11 +6,12 @@
 //! not implemented is refused by name.
 //!
 //! [`Keys`](keys::Keys) asks for single values, `read` puts a model together, `read_rope` and
-//! `read_experts` the parts that have many keys of their own.
+//! `read_experts` and `read_recurrent` the parts that have many keys of their own.
 
 mod keys;
 mod read;
 mod read_experts;
+mod read_recurrent;
 mod read_rope;
 mod row;
 mod table;

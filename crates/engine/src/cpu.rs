@@ -1,10 +1,12 @@
 //! The CPU as a [`Device`]: the `kernels` crate over weights that stay in the file.
 
 use camelid_gguf::TensorType;
-use camelid_kernels::{Attention, Cpu, KvPool, Matrix, Query, Rope};
+use camelid_kernels::{
+    Attention, Cpu, KvPool, Matrix, Query, Rope, Run, Scan, ScanInput, StatePool,
+};
 
 use crate::{
-    device::{CacheShape, Columns, Device, Norm, View},
+    device::{CacheShape, Columns, Device, Norm, Origin, StatePlacement, StateScan, View},
     error::{Error, Result},
     page_table::PageCopy,
     spec::{Activation, NormKind},
@@ -21,6 +23,13 @@ impl CpuDevice {
     #[must_use]
     pub fn new(cpu: Cpu) -> Self {
         Self { cpu }
+    }
+
+    /// Fails where so many bytes are not to be had; a pool's own allocation would end the program.
+    fn probe(n_bytes: Option<usize>) -> Result<()> {
+        let n_bytes = n_bytes.ok_or(Error::OutOfMemory { n_bytes: usize::MAX })?;
+        let mut probe: Vec<u8> = Vec::new();
+        probe.try_reserve_exact(n_bytes).map_err(|_| Error::OutOfMemory { n_bytes })
     }
 
     fn check_format(source: &TensorSource) -> Result<()> {
@@ -53,6 +62,7 @@ impl Device for CpuDevice {
     type Weight = TensorSource;
     type Buffer = Vec<f32>;
     type Cache = KvPool;
+    type States = StatePool;
 
     fn weight(&self, source: &TensorSource) -> Result<TensorSource> {
         Self::check_format(source)?;
@@ -75,13 +85,13 @@ impl Device for CpuDevice {
     fn cache(&self, shape: CacheShape) -> Result<KvPool> {
         let CacheShape { n_pages, n_head_kv, head_dim, ty } = shape;
         let page_bytes = ty.page_bytes(n_head_kv, head_dim);
-        let n_bytes = page_bytes.and_then(|bytes| bytes.checked_mul(n_pages));
-        let n_bytes = n_bytes.ok_or(Error::OutOfMemory { n_bytes: usize::MAX })?;
-        // The pool's own allocation would end the program where there is no memory.
-        let mut probe: Vec<u8> = Vec::new();
-        probe.try_reserve_exact(n_bytes).map_err(|_| Error::OutOfMemory { n_bytes })?;
-        drop(probe);
+        Self::probe(page_bytes.and_then(|bytes| bytes.checked_mul(n_pages)))?;
         Ok(KvPool::new(ty, n_pages, n_head_kv, head_dim))
+    }
+
+    fn states(&self, n: usize, len: usize) -> Result<StatePool> {
+        Self::probe(n.checked_mul(len).and_then(|n| n.checked_mul(size_of::<f32>())))?;
+        Ok(StatePool::new(n, len))
     }
 
     fn gather(&mut self, table: &TensorSource, ids: &[u32], out: &mut Vec<f32>) {
@@ -130,6 +140,14 @@ impl Device for CpuDevice {
 
     fn add(&mut self, x: &mut Vec<f32>, y: &Vec<f32>) {
         self.cpu.add(x, y);
+    }
+
+    fn mul(&mut self, x: &mut Vec<f32>, y: &Vec<f32>) {
+        x.iter_mut().zip(y).for_each(|(x, y)| *x *= y);
+    }
+
+    fn gate(&mut self, x: &mut Vec<f32>, gate: &Vec<f32>) {
+        x.iter_mut().zip(gate).for_each(|(x, gate)| *x /= 1.0 + (-gate).exp());
     }
 
     fn add_bias(&mut self, x: &mut Vec<f32>, bias: &Vec<f32>) {
@@ -220,6 +238,40 @@ impl Device for CpuDevice {
             .collect();
         out.resize(q.len(), 0.0);
         self.cpu.attention(attention, cache, &queries, q, out);
+    }
+
+    fn place_state(&mut self, states: &mut StatePool, placement: StatePlacement) {
+        match placement.origin {
+            Origin::Here => {}
+            Origin::Zeros => states.clear(placement.slot),
+            Origin::CopyOf(from) => states.copy(from, placement.slot),
+        }
+    }
+
+    fn conv(
+        &mut self,
+        (states, runs): (&mut StatePool, &[Run]),
+        (weight, bias): (&Vec<f32>, Option<&Vec<f32>>),
+        x: &Vec<f32>,
+        out: &mut Vec<f32>,
+    ) {
+        out.resize(x.len(), 0.0);
+        self.cpu.causal_conv(states, runs, (weight, bias.map(Vec::as_slice)), x, out);
+    }
+
+    fn scan(
+        &mut self,
+        (states, runs): (&mut StatePool, &[Run]),
+        scan: StateScan<'_, Vec<f32>>,
+        out: &mut Vec<f32>,
+    ) {
+        let StateScan { n_head, n_group, order, k_dim, v_dim, a, dt_bias, .. } = scan;
+        let skip = scan.skip.map(Vec::as_slice);
+        let layer = Scan { n_head, n_group, order, k_dim, v_dim, a, dt_bias, skip };
+        let beta = scan.beta.map(Vec::as_slice);
+        let input = ScanInput { q: scan.q, k: scan.k, v: scan.v, dt: scan.dt, beta };
+        out.resize(scan.v.len(), 0.0);
+        self.cpu.scan(states, runs, (&layer, &input), out);
     }
 
     fn copy_page(&mut self, cache: &mut KvPool, copy: PageCopy) {

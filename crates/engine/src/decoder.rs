@@ -1,7 +1,7 @@
 //! One decoder for every architecture: a [`ModelSpec`]'s forward pass on a [`Device`].
 //!
 //! `plan` checks a batch and finds places for it; `forward` walks the blocks; `attention`,
-//! `latent` and `channel` are the mixers; `routing` chooses experts; `layer` is what a block keeps
+//! `latent`, `recurrent` and `channel` are the mixers; `routing` chooses experts; `layer` is what a block keeps
 //! between batches. Nothing here asks for an architecture's name.
 
 mod attention;
@@ -11,6 +11,7 @@ mod latent;
 mod layer;
 mod memory;
 mod plan;
+mod recurrent;
 mod routing;
 
 use std::{ops::Range, sync::Arc};
@@ -41,8 +42,8 @@ pub struct CacheOptions {
     pub n_tokens: usize,
     /// Number format of keys and values.
     pub ty: KvType,
-    /// Sequences that go on at once. Layers that keep only the newest tokens of a sequence have
-    /// room for so many, and for as many that have ended.
+    /// Sequences that go on at once. Layers that keep only the newest tokens of a sequence, or a
+    /// state, have room for so many, and for as many that have ended.
     pub n_seq: usize,
     /// Tokens in one batch; those layers have room for them beside.
     pub n_batch: usize,
@@ -194,7 +195,7 @@ impl<D: Device> Runner for Decoder<D> {
         let copies = self.memory.make_exclusive(seq, range.start)?;
         let n_dropped = end - range.start;
         let delta = -i32::try_from(n_dropped).expect("a sequence is shorter than 2^31 tokens");
-        for layer in &mut self.layers {
+        for layer in self.layers.iter_mut().filter_map(Layer::attention) {
             let table = self.memory.table(layer.table);
             for &copy in &copies[layer.table] {
                 self.device.copy_page(&mut layer.cache, copy);

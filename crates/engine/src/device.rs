@@ -1,19 +1,22 @@
-//! What the decoder asks of a machine: some twenty operations on buffers of f32.
+//! What the decoder asks of a machine: some thirty operations on buffers of f32.
 //!
 //! A model is written once, over this trait. The CPU implements it with the `kernels` crate; a GPU
 //! would keep its buffers, weights and caches in its own memory behind the associated types.
 //!
 //! Shapes are row-major, outermost first. Activations are `[n_tokens, width]`.
 
-use camelid_kernels::{Attention, KvType, Rope};
+use camelid_kernels::{Attention, HeadOrder, KvType, Rope};
 
 use crate::{
     error::Result,
     spec::{Activation, NormKind},
 };
 
+pub use camelid_kernels::Run;
+
 pub use crate::{
     page_table::{PAGE_LEN, PageCopy, PageId},
+    state_table::{Origin, StatePlacement},
     weights::TensorSource,
 };
 
@@ -54,6 +57,38 @@ pub struct Norm<'a, B> {
     pub bias: Option<&'a B>,
 }
 
+/// Linear attention with decay over a batch; what it computes is told at
+/// [`camelid_kernels::Cpu::scan`].
+#[derive(Debug, Clone, Copy)]
+pub struct StateScan<'a, B> {
+    /// Number of heads.
+    pub n_head: usize,
+    /// Keys and queries; each serves `n_head / n_group` heads.
+    pub n_group: usize,
+    /// Which key and query serve a head.
+    pub order: HeadOrder,
+    /// Width of keys and queries.
+    pub k_dim: usize,
+    /// Width of values.
+    pub v_dim: usize,
+    /// Logarithms of the decays over a step of 1, `[n_head]`.
+    pub a: &'a B,
+    /// Added to the steps, `[n_head]`.
+    pub dt_bias: &'a B,
+    /// Shares of the values in the result, `[n_head]`.
+    pub skip: Option<&'a B>,
+    /// `[n_tokens, n_group * k_dim]`.
+    pub q: &'a B,
+    /// `[n_tokens, n_group * k_dim]`.
+    pub k: &'a B,
+    /// `[n_tokens, n_head * v_dim]`.
+    pub v: &'a B,
+    /// Steps, `[n_tokens, n_head]`.
+    pub dt: &'a B,
+    /// What is written by the delta rule, `[n_tokens, n_head]`.
+    pub beta: Option<&'a B>,
+}
+
 /// Where some columns lie in a buffer of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Columns {
@@ -71,6 +106,8 @@ pub trait Device: Send {
     type Buffer: Send;
     /// One block's keys and values, in pages.
     type Cache: Send;
+    /// One block's states of one kind, one for each sequence.
+    type States: Send;
 
     /// Takes a matrix of weights into use.
     ///
@@ -89,6 +126,11 @@ pub trait Device: Send {
     /// # Errors
     /// When there is not that much.
     fn cache(&self, shape: CacheShape) -> Result<Self::Cache>;
+    /// Memory for `n` states of `len` numbers, all zeros.
+    ///
+    /// # Errors
+    /// When there is not that much.
+    fn states(&self, n: usize, len: usize) -> Result<Self::States>;
 
     /// `out[i] = table[ids[i]]`.
     fn gather(&mut self, table: &Self::Weight, ids: &[u32], out: &mut Self::Buffer);
@@ -113,6 +155,10 @@ pub trait Device: Send {
     fn matmul(&mut self, w: &Self::Weight, x: &Self::Buffer, out: &mut Self::Buffer);
     /// `x += y`.
     fn add(&mut self, x: &mut Self::Buffer, y: &Self::Buffer);
+    /// `x *= y`.
+    fn mul(&mut self, x: &mut Self::Buffer, y: &Self::Buffer);
+    /// `x *= sigmoid(gate)`.
+    fn gate(&mut self, x: &mut Self::Buffer, gate: &Self::Buffer);
     /// Adds `bias` to each row.
     fn add_bias(&mut self, x: &mut Self::Buffer, bias: &Self::Buffer);
     /// `x *= factor`.
@@ -151,6 +197,25 @@ pub trait Device: Send {
         cache: &Self::Cache,
         views: &[View],
         q: &Self::Buffer,
+        out: &mut Self::Buffer,
+    );
+
+    /// Brings a state to where it goes on.
+    fn place_state(&mut self, states: &mut Self::States, placement: StatePlacement);
+    /// Convolves each column of `x` over the last few tokens, those before the batch among them;
+    /// `weight` is `[d_conv, n_channels]`, the oldest token's first.
+    fn conv(
+        &mut self,
+        states: (&mut Self::States, &[Run]),
+        weights: (&Self::Buffer, Option<&Self::Buffer>),
+        x: &Self::Buffer,
+        out: &mut Self::Buffer,
+    );
+    /// Linear attention with decay.
+    fn scan(
+        &mut self,
+        states: (&mut Self::States, &[Run]),
+        scan: StateScan<'_, Self::Buffer>,
         out: &mut Self::Buffer,
     );
 

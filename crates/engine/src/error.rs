@@ -122,8 +122,8 @@ pub enum Error {
         /// What stands in the way.
         found: &'static str,
     },
-    /// There is not enough memory for one block's keys and values.
-    #[error("the KV cache needs {n_bytes} bytes for each block, which are not to be had")]
+    /// There is not enough memory for one block's keys and values, or states.
+    #[error("the cache needs {n_bytes} bytes for each block, which are not to be had")]
     OutOfMemory {
         /// Bytes asked for.
         n_bytes: usize,

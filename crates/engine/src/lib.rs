@@ -42,6 +42,7 @@ mod runner;
 mod sampler;
 mod scheduler;
 mod spec;
+mod state_table;
 mod stop;
 mod text_stream;
 mod tokenizer;
@@ -65,10 +66,10 @@ pub use model::{Model, ModelOptions, Prompt};
 pub use runner::{Logits, Rows, Runner};
 pub use sampler::{DryOptions, MirostatOptions, MirostatVersion, Sampler, SamplerOptions};
 pub use spec::{
-    Activation, AttentionSpec, BlockSpec, ChannelMixer, EmbeddingSpec, ExpertsSpec, GroupLimit,
-    HiddenLayer, LatentAttentionSpec, MlpSpec, ModelSpec, NormKind, NormSpec, OutputSpec, Pooling,
-    PositionScale, Presence, QkNormSpan, QkNormSpec, RopeFactors, RopeSpec, Routing,
-    SharedExpertSpec, TokenMixer, Wiring,
+    Activation, AttentionSpec, BlockSpec, ChannelMixer, DeltaNetSpec, EmbeddingSpec, ExpertsSpec,
+    GroupLimit, HiddenLayer, LatentAttentionSpec, MlpSpec, ModelSpec, NormKind, NormSpec,
+    OutputSpec, Pooling, PositionScale, Presence, QkNormSpan, QkNormSpec, RopeFactors, RopeSpec,
+    Routing, SharedExpertSpec, ShortConvSpec, SsmSpec, TokenMixer, Wiring,
 };
 pub use stop::{Matched, StopMatcher};
 pub use text_stream::TextStream;

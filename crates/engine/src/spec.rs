@@ -1,8 +1,8 @@
 //! What a model is made of, as typed data.
 //!
 //! A [`ModelSpec`] is read from GGUF metadata once (see `arch`) and is all the decoder asks:
-//! nothing below it knows a model's name. A block is a token mixer (attention) and a channel mixer
-//! (an MLP or experts), with norms before or behind them, added to the residual one after the
+//! nothing below it knows a model's name. A block is a token mixer (attention, or one that keeps
+//! a state) and a channel mixer (an MLP or experts), with norms before or behind them, added to the residual one after the
 //! other or both at once.
 //!
 //! What a file may have or leave out (a bias, an output matrix of its own) is a [`Presence`]; it
@@ -11,6 +11,7 @@
 mod attention;
 mod channel;
 mod pooling;
+mod recurrent;
 
 pub use attention::{
     AttentionSpec, LatentAttentionSpec, PositionScale, QkNormSpan, QkNormSpec, RopeFactors,
@@ -21,6 +22,7 @@ pub use channel::{
     SharedExpertSpec,
 };
 pub use pooling::Pooling;
+pub use recurrent::{DeltaNetSpec, ShortConvSpec, SsmSpec};
 
 /// A whole model.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +40,8 @@ pub struct ModelSpec {
     pub embedding: EmbeddingSpec,
     /// The blocks from input to output.
     pub blocks: Vec<BlockSpec>,
+    /// Blocks that a file has behind those, for guessing further tokens; they are not run.
+    pub n_layer_nextn: usize,
     /// Norm before the output projection.
     pub output_norm: NormSpec,
     /// From the residual stream to logits.
@@ -93,8 +97,8 @@ pub struct BlockSpec {
     /// Norm before the channel mixer. In a parallel block without one the channel mixer takes
     /// what the token mixer takes.
     pub channel_norm: Option<NormSpec>,
-    /// What happens to each token alone.
-    pub channel: ChannelMixer,
+    /// What happens to each token alone, if anything.
+    pub channel: Option<ChannelMixer>,
     /// Norm on what the channel mixer gives.
     pub channel_post_norm: Option<NormSpec>,
     /// Factor on what a mixer adds to the residual.
@@ -121,18 +125,12 @@ pub enum TokenMixer {
     Attention(AttentionSpec),
     /// Attention whose keys and values are cached in a compressed form.
     Latent(LatentAttentionSpec),
-}
-
-impl TokenMixer {
-    /// The heads of keys and values that are cached for each token, and the width of one.
-    #[must_use]
-    pub fn cached_heads(&self) -> (usize, usize) {
-        match self {
-            Self::Attention(spec) => (spec.n_head_kv, spec.head_dim),
-            // All heads see the one latent, behind the lanes that turn.
-            Self::Latent(spec) => (1, spec.rope.n_rot + spec.kv_lora_rank),
-        }
-    }
+    /// A convolution over the last few tokens.
+    ShortConv(ShortConvSpec),
+    /// A state space model.
+    Ssm(SsmSpec),
+    /// Linear attention by the gated delta rule.
+    DeltaNet(DeltaNetSpec),
 }
 
 /// A normalisation.

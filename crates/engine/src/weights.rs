@@ -11,12 +11,18 @@
 mod bind;
 mod bind_attention;
 mod bind_channel;
+mod bind_recurrent;
 mod binder;
 mod source;
 
 pub use source::TensorSource;
 
-use crate::{device::Device, spec::Wiring};
+use crate::{
+    device::Device,
+    spec::{Presence, Wiring},
+};
+
+const NO_BIAS: Presence = Presence::Absent;
 
 /// All weights of a model on a device.
 pub(crate) struct Weights<D: Device> {
@@ -50,7 +56,7 @@ pub(crate) struct BlockWeights<D: Device> {
     pub(crate) mixer: MixerWeights<D>,
     pub(crate) mixer_post_norm: Option<NormWeights<D>>,
     pub(crate) channel_norm: Option<NormWeights<D>>,
-    pub(crate) channel: ChannelWeights<D>,
+    pub(crate) channel: Option<ChannelWeights<D>>,
     pub(crate) channel_post_norm: Option<NormWeights<D>>,
 }
 
@@ -80,6 +86,9 @@ impl<D: Device> Linear<D> {
 pub(crate) enum MixerWeights<D: Device> {
     Attention(AttentionWeights<D>),
     Latent(LatentWeights<D>),
+    ShortConv(ShortConvWeights<D>),
+    Ssm(SsmWeights<D>),
+    DeltaNet(DeltaNetWeights<D>),
 }
 
 /// The weights of an attention.
@@ -108,6 +117,65 @@ pub(crate) struct LatentWeights<D: Device> {
     /// From the latent space to a head's value, `[value_dim, kv_lora_rank]` for each head.
     pub(crate) v_b: Vec<D::Weight>,
     pub(crate) output: Linear<D>,
+}
+
+/// The weights of a short convolution.
+pub(crate) struct ShortConvWeights<D: Device> {
+    pub(crate) b: Linear<D>,
+    pub(crate) c: Linear<D>,
+    pub(crate) x: Linear<D>,
+    /// `[d_conv, n_embd]`.
+    pub(crate) conv: D::Buffer,
+    pub(crate) output: Linear<D>,
+}
+
+/// The weights of a state space model.
+pub(crate) struct SsmWeights<D: Device> {
+    /// To the gate, `[d_inner, n_embd]`.
+    pub(crate) z: Linear<D>,
+    /// To what is convolved, `[n_channels, n_embd]`.
+    pub(crate) xbc: Linear<D>,
+    /// To the steps, `[n_head, n_embd]`.
+    pub(crate) dt: Linear<D>,
+    /// `[d_conv, n_channels]`.
+    pub(crate) conv: D::Buffer,
+    /// `[n_channels]`.
+    pub(crate) conv_bias: Option<D::Buffer>,
+    /// Logarithms of the decays over a step of 1, `[n_head]`.
+    pub(crate) a: D::Buffer,
+    /// Shares of the values in the result, `[n_head]`.
+    pub(crate) skip: D::Buffer,
+    /// `[n_head]`.
+    pub(crate) dt_bias: D::Buffer,
+    /// `[n_group, d_inner / n_group]`.
+    pub(crate) norm: NormWeights<D>,
+    pub(crate) output: Linear<D>,
+}
+
+/// The weights of a gated delta net.
+pub(crate) struct DeltaNetWeights<D: Device> {
+    /// To what is convolved, `[n_channels, n_embd]`.
+    pub(crate) qkv: Linear<D>,
+    /// To the gate, `[n_head * v_dim, n_embd]`.
+    pub(crate) z: Linear<D>,
+    pub(crate) gates: DeltaGates<D>,
+    /// `[d_conv, n_channels]`.
+    pub(crate) conv: D::Buffer,
+    /// Logarithms of the decays over a step of 1, `[n_head]`.
+    pub(crate) a: D::Buffer,
+    /// `[n_head]`.
+    pub(crate) dt_bias: D::Buffer,
+    /// `[v_dim]`.
+    pub(crate) norm: NormWeights<D>,
+    pub(crate) output: Linear<D>,
+}
+
+/// To the steps and to the shares that are written.
+pub(crate) enum DeltaGates<D: Device> {
+    /// For each key head the shares of its value heads, then their steps: `[2 * n_head, n_embd]`.
+    Fused(Linear<D>),
+    /// Each `[n_head, n_embd]`.
+    Own { beta: Linear<D>, dt: Linear<D> },
 }
 
 /// The weights of a channel mixer.

@@ -11,6 +11,7 @@
 //!   product, and the 8-bit activations they meet there.
 //! - `matmul`: how a product is cut into bands and tiles; `attention`, `rope`, `norm`, ...: the
 //!   other operations.
+//! - `recurrent`: layers whose past is a state.
 //! - `quantize`: from floats to blocks.
 //! - `scalar`: the definition of every kernel; `x86_64`: the same with SIMD; `table`: which
 //!   routine serves which machine.
@@ -39,6 +40,7 @@ mod matmul;
 mod matrix;
 mod norm;
 mod quantize;
+mod recurrent;
 mod rope;
 mod scalar;
 mod table;
@@ -55,6 +57,7 @@ pub use error::Error;
 pub use kv_pool::{KvPool, KvType, PAGE_LEN};
 pub use matrix::Matrix;
 pub use quantize::{can_quantize, needs_importance, quantize};
+pub use recurrent::{HeadOrder, Run, Scan, ScanInput, StatePool};
 pub use rope::{Pairing, Rope, RopeParams, Yarn};
 pub use table::Kernels;
 pub use team::ThreadTeam;

@@ -106,6 +106,28 @@ impl<'a> Keys<'a> {
         Ok(Some(flags))
     }
 
+    /// A count of 0 to `max` that may be missing: one for all of `n` blocks, or one for each, of
+    /// which block `i`'s is asked for.
+    pub(super) fn count_of_block(
+        &self,
+        name: &str,
+        (i, n): (usize, usize),
+        max: usize,
+    ) -> Result<Option<usize>> {
+        let key = self.key(name);
+        let Some(Value::Array(array)) = self.metadata.get(&key) else {
+            return self.has(name).then(|| self.count(name, max)).transpose();
+        };
+        if array.len() != n {
+            let found = format!("{} numbers", array.len());
+            return Err(self.refuse(name, found, format!("{n}, one for each block")));
+        }
+        let number = array.values().nth(i).and_then(|value| value.as_integer());
+        let count = number.and_then(|number| usize::try_from(number).ok());
+        let allowed = || self.refuse(name, format!("{array:?}"), format!("0 to {max} each"));
+        count.filter(|&count| count <= max).ok_or_else(allowed).map(Some)
+    }
+
     /// Vocabulary size: the tokens' number, which `vocab_size` must not contradict.
     pub(super) fn n_vocab(&self) -> Result<usize> {
         let n_tokens = self.metadata.require::<Array<'_>>("tokenizer.ggml.tokens")?.len();

@@ -15,6 +15,10 @@ use crate::{
     },
 };
 
+/// Key heads, of all blocks or of each.
+pub(super) const HEAD_COUNT_KV: &str = "attention.head_count_kv";
+const NEXTN: &str = "nextn_predict_layers";
+
 /// A file's keys, the row, and the numbers that most parts need.
 pub(super) struct Reader<'a> {
     pub(super) keys: Keys<'a>,
@@ -34,7 +38,7 @@ impl<'a> Reader<'a> {
         Ok(Self {
             keys,
             arch,
-            n_layer: keys.size("block_count", MAX_N_LAYER)?,
+            n_layer: n_layer(&keys)?,
             n_embd: keys.size("embedding_length", MAX_WIDTH)?,
             eps: match arch.default_eps {
                 Some(default) => keys.positive(eps)?.unwrap_or(default),
@@ -51,7 +55,8 @@ impl<'a> Reader<'a> {
             n_ctx_train: self.keys.size("context_length", MAX_WIDTH)?,
             embedding: self.embedding()?,
             blocks: self.blocks()?,
-            output_norm: self.norm(&["output_norm"]),
+            n_layer_nextn: self.n_layer_nextn()?,
+            output_norm: self.norm(self.arch.output_norm),
             output: self.output()?,
             pooling: self.pooling()?,
         })
@@ -111,7 +116,12 @@ impl<'a> Reader<'a> {
         if self.keys.has(name) { self.keys.positive_or_zero(name) } else { Ok(default) }
     }
 
-    fn norm(&self, names: &'static [&'static str]) -> NormSpec {
+    /// Blocks behind those that are run.
+    pub(super) fn n_layer_nextn(&self) -> Result<usize> {
+        self.keys.count(NEXTN, MAX_N_LAYER)
+    }
+
+    pub(super) fn norm(&self, names: &'static [&'static str]) -> NormSpec {
         NormSpec {
             names,
             kind: self.arch.norm,
@@ -167,7 +177,7 @@ impl<'a> Reader<'a> {
             Norms::Pre | Norms::PreAndPost => (Some(mixer), Some(channel)),
             Norms::Post => (None, None),
             Norms::PreByHfName => (Some(mixer), Some(self.norm(&["post_attention_norm"]))),
-            Norms::Shared => (Some(mixer), None),
+            Norms::Shared | Norms::NoChannel => (Some(mixer), None),
             Norms::SharedOrOwn => {
                 (Some(self.norm(&["attn_norm_2", "attn_norm"])), Some(self.norm(&["attn_norm"])))
             }
@@ -214,6 +224,9 @@ impl<'a> Reader<'a> {
     }
 
     fn mixer(&self, i: usize, window: Option<usize>) -> Result<TokenMixer> {
+        if let Some(kind) = self.recurrent_kind(i)? {
+            return self.recurrent(kind);
+        }
         match self.arch.mixer {
             Mixer::Attention => self.attention(i, window).map(TokenMixer::Attention),
             Mixer::Latent => self.latent_attention().map(TokenMixer::Latent),
@@ -222,7 +235,7 @@ impl<'a> Reader<'a> {
 
     fn attention(&self, i: usize, window: Option<usize>) -> Result<AttentionSpec> {
         let n_head = self.keys.size("attention.head_count", MAX_WIDTH)?;
-        let n_head_kv = self.n_head_kv(n_head)?;
+        let n_head_kv = self.n_head_kv(i, n_head)?;
         let head_dim = self.head_dim(n_head)?;
         let rope = self.rope(i, head_dim, window.is_some())?;
         Ok(AttentionSpec {
@@ -238,17 +251,18 @@ impl<'a> Reader<'a> {
             qk_norm: self.qk_norm(),
             clamp: self.keys.positive_or_zero("attention.clamp_kqv")?,
             position_scale: self.position_scale()?,
+            gated: self.arch.gated,
             qkv_bias: self.arch.qkv_bias,
             output_bias: self.arch.attn_output_bias,
         })
     }
 
-    fn n_head_kv(&self, n_head: usize) -> Result<usize> {
-        let n_head_kv =
-            self.keys.optional_size("attention.head_count_kv", MAX_WIDTH)?.unwrap_or(n_head);
-        if !n_head.is_multiple_of(n_head_kv) {
+    fn n_head_kv(&self, i: usize, n_head: usize) -> Result<usize> {
+        let found = self.keys.count_of_block(HEAD_COUNT_KV, (i, self.n_layer), MAX_WIDTH)?;
+        let n_head_kv = found.unwrap_or(n_head);
+        if n_head_kv == 0 || !n_head.is_multiple_of(n_head_kv) {
             let allowed = format!("a divisor of the {n_head} query heads");
-            return Err(self.keys.refuse("attention.head_count_kv", n_head_kv, allowed));
+            return Err(self.keys.refuse(HEAD_COUNT_KV, n_head_kv, allowed));
         }
         Ok(n_head_kv)
     }
@@ -329,15 +343,27 @@ impl<'a> Reader<'a> {
         ))
     }
 
-    fn channel(&self, i: usize) -> Result<ChannelMixer> {
-        if let Some(experts) = self.experts(i)? {
-            return Ok(ChannelMixer::Experts(experts));
+    fn channel(&self, i: usize) -> Result<Option<ChannelMixer>> {
+        if self.arch.norms == Norms::NoChannel {
+            return Ok(None);
         }
-        Ok(ChannelMixer::Mlp(MlpSpec {
+        if let Some(experts) = self.experts(i)? {
+            return Ok(Some(ChannelMixer::Experts(experts)));
+        }
+        Ok(Some(ChannelMixer::Mlp(MlpSpec {
             n_ff: self.keys.size("feed_forward_length", MAX_WIDTH)?,
             hidden: self.arch.hidden,
             fused_gate_up: self.arch.fused_gate_up,
             bias: self.arch.mlp_bias,
-        }))
+        })))
+    }
+}
+
+/// Blocks that are run: those behind them guess further tokens.
+fn n_layer(keys: &Keys<'_>) -> Result<usize> {
+    let n_all = keys.size("block_count", MAX_N_LAYER)?;
+    match keys.count(NEXTN, MAX_N_LAYER)? {
+        n_nextn if n_nextn < n_all => Ok(n_all - n_nextn),
+        n_nextn => Err(keys.refuse(NEXTN, n_nextn, format!("less than the {n_all} blocks"))),
     }
 }

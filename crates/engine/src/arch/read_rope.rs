@@ -38,9 +38,10 @@ impl Reader<'_> {
         head_dim: usize,
         windowed: bool,
     ) -> Result<Option<RopeSpec>> {
-        let Some(pairing) = self.arch.rope.filter(|_| self.has_rope(i, windowed)) else {
+        let Some(pairing) = self.arch.rope else { return Ok(None) };
+        if !self.has_rope(i, windowed)? {
             return Ok(None);
-        };
+        }
         if !windowed {
             return self.stretched_rope(pairing, head_dim).map(Some);
         }
@@ -60,12 +61,13 @@ impl Reader<'_> {
         Ok(Some(rope))
     }
 
-    fn has_rope(&self, i: usize, windowed: bool) -> bool {
-        match self.arch.rope_blocks {
+    fn has_rope(&self, i: usize, windowed: bool) -> Result<bool> {
+        Ok(match self.arch.rope_blocks {
             RopeBlocks::All => true,
             RopeBlocks::Windowed => windowed,
             RopeBlocks::AllButEvery(n) => !(i + 1).is_multiple_of(n),
-        }
+            RopeBlocks::ByKey => self.keys.flag("rope.scaling.finetuned")?.unwrap_or(true),
+        })
     }
 
     /// The rope of latent attention and the factor on its scores, which YaRN changes.

@@ -3,7 +3,7 @@
 //! The facts are orthogonal, and each is one that files do not carry. A row starts from [`DENSE`]
 //! and says what is different.
 
-use camelid_kernels::Pairing;
+use camelid_kernels::{HeadOrder, Pairing};
 
 use crate::spec::{Activation, HiddenLayer, NormKind, Presence, QkNormSpan, Routing, Wiring};
 
@@ -26,6 +26,8 @@ pub(super) struct Arch {
     pub(super) wiring: Wire,
     /// The token mixer.
     pub(super) mixer: Mixer,
+    /// Blocks that keep a state in place of keys and values.
+    pub(super) recurrent: Option<Recurrent>,
     /// How positions turn queries and keys.
     pub(super) rope: Option<Pairing>,
     /// Its base where no key says it.
@@ -46,6 +48,8 @@ pub(super) struct Arch {
     pub(super) attn_output_bias: Presence,
     /// Norms on queries and keys.
     pub(super) qk_norm: Option<(QkNormSpan, Presence)>,
+    /// Whether what a head saw is gated.
+    pub(super) gated: bool,
     /// Whether heads have sinks.
     pub(super) sinks: bool,
     /// The number of blocks of the one size whose scores are scaled by `n_embd / n_head` instead
@@ -67,6 +71,8 @@ pub(super) struct Arch {
     pub(super) logit_scale: LogitScale,
     /// Soft caps of scores and of logits where no key says them.
     pub(super) softcaps: (Option<f32>, Option<f32>),
+    /// What the norm before the output matrix may be called.
+    pub(super) output_norm: &'static [&'static str],
     /// The output matrix.
     pub(super) output: Presence,
     /// The output bias.
@@ -83,6 +89,7 @@ pub(super) const DENSE: Arch = Arch {
     norms: Norms::Pre,
     wiring: Wire::Is(Wiring::Sequential),
     mixer: Mixer::Attention,
+    recurrent: None,
     rope: Some(Pairing::Neox),
     default_freq_base: 10_000.0,
     rope_blocks: RopeBlocks::All,
@@ -93,6 +100,7 @@ pub(super) const DENSE: Arch = Arch {
     qkv_bias: Presence::Absent,
     attn_output_bias: Presence::Absent,
     qk_norm: None,
+    gated: false,
     sinks: false,
     scaled_by_embd: None,
     hidden: HiddenLayer::Gated(Activation::Silu),
@@ -103,6 +111,7 @@ pub(super) const DENSE: Arch = Arch {
     residual_scale: ResidualScale::One,
     logit_scale: LogitScale::None,
     softcaps: (None, None),
+    output_norm: &["output_norm"],
     output: Presence::Optional,
     output_bias: Presence::Absent,
 };
@@ -124,6 +133,8 @@ pub(super) enum Norms {
     SharedOrOwn,
     /// `attn_norm`, and `ffn_norm` where the file has it.
     PreOrShared,
+    /// `attn_norm`; there is no channel mixer.
+    NoChannel,
 }
 
 /// How a block's mixers meet the residual.
@@ -144,6 +155,43 @@ pub(super) enum Mixer {
     Latent,
 }
 
+/// Blocks that keep a state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Recurrent {
+    /// What they do.
+    pub(super) kind: RecurrentKind,
+    /// Which they are.
+    pub(super) blocks: RecurrentBlocks,
+}
+
+/// What a block that keeps a state does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RecurrentKind {
+    /// A short convolution.
+    ShortConv,
+    /// Mamba-2's state space model.
+    Ssm,
+    /// A gated delta net.
+    DeltaNet {
+        /// Which key head serves a value head.
+        order: HeadOrder,
+        /// Whether the rows for decays and shares lie in one tensor.
+        fused_gates: bool,
+    },
+}
+
+/// Which blocks keep a state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RecurrentBlocks {
+    /// Every one.
+    All,
+    /// Those for which `attention.head_count_kv` is 0.
+    WithoutKeyHeads,
+    /// Those that `attention.recurrent_layers` names, else all but each n-th, with
+    /// `full_attention_interval` or this for n.
+    AllButEvery(usize),
+}
+
 /// Which blocks have a rope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RopeBlocks {
@@ -153,6 +201,8 @@ pub(super) enum RopeBlocks {
     Windowed,
     /// All but each n-th.
     AllButEvery(usize),
+    /// All or none, as the key `rope.scaling.finetuned` says; all where it says nothing.
+    ByKey,
 }
 
 /// Rope in blocks with a window. `rope.freq_base_swa` sets its base in any case.

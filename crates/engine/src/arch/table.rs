@@ -1,10 +1,10 @@
 //! The rows. Order is that of the families; names are those of `general.architecture`.
 
-use camelid_kernels::Pairing;
+use camelid_kernels::{HeadOrder, Pairing};
 
 use super::row::{
-    Arch, DENSE, EXPERTS, EmbdScale, ExpertsRow, LocalRope, LogitScale, Mixer, Norms,
-    ResidualScale, RopeBlocks, Shared, Windows, Wire,
+    Arch, DENSE, EXPERTS, EmbdScale, ExpertsRow, LocalRope, LogitScale, Mixer, Norms, Recurrent,
+    RecurrentBlocks, RecurrentKind, ResidualScale, RopeBlocks, Shared, Windows, Wire,
 };
 use crate::spec::{
     Activation::{GeluErf, GeluTanh},
@@ -61,6 +61,39 @@ const COMMAND_R: Arch = Arch {
 
 /// Granite: Llama with four scales.
 const GRANITE: Arch = Arch { name: "granite", logit_scale: LogitScale::Divides, ..LLAMA };
+
+/// Attention here and there, short convolutions between.
+const LFM2: Arch = Arch {
+    name: "lfm2",
+    recurrent: Some(Recurrent {
+        kind: RecurrentKind::ShortConv,
+        blocks: RecurrentBlocks::WithoutKeyHeads,
+    }),
+    qk_norm: Some((QkNormSpan::Head, Required)),
+    // Called so in every file, though it is the last norm.
+    output_norm: &["output_norm", "token_embd_norm"],
+    ..DENSE
+};
+
+/// Gated attention in each fourth block, gated delta nets in the others.
+const QWEN35: Arch = Arch {
+    name: "qwen35",
+    norms: Norms::PreByHfName,
+    recurrent: Some(Recurrent {
+        kind: RecurrentKind::DeltaNet { order: HeadOrder::Turns, fused_gates: false },
+        blocks: RecurrentBlocks::AllButEvery(4),
+    }),
+    gated: true,
+    qk_norm: Some((QkNormSpan::Head, Required)),
+    ..DENSE
+};
+
+/// The same with experts.
+const QWEN35_MOE: Arch = Arch {
+    name: "qwen35moe",
+    experts: Some(ExpertsRow { shared: Shared::GatedByWidth, ..FINE_EXPERTS }),
+    ..QWEN35
+};
 
 /// Experts whose width has a key of its own.
 const FINE_EXPERTS: ExpertsRow = ExpertsRow { required: true, n_ff_required: true, ..EXPERTS };
@@ -247,4 +280,39 @@ pub(super) static ARCHS: &[Arch] = &[
     },
     Arch { name: "smollm3", rope_blocks: RopeBlocks::AllButEvery(4), ..LLAMA },
     Arch { name: "ernie4_5", ..LLAMA },
+    Arch {
+        name: "mamba2",
+        norms: Norms::NoChannel,
+        recurrent: Some(Recurrent { kind: RecurrentKind::Ssm, blocks: RecurrentBlocks::All }),
+        ..DENSE
+    },
+    Arch {
+        name: "granitehybrid",
+        recurrent: Some(Recurrent {
+            kind: RecurrentKind::Ssm,
+            blocks: RecurrentBlocks::WithoutKeyHeads,
+        }),
+        rope_blocks: RopeBlocks::ByKey,
+        ..GRANITE
+    },
+    LFM2,
+    Arch {
+        name: "lfm2moe",
+        experts: Some(ExpertsRow {
+            routing: Routing::Sigmoid,
+            selection_bias: Required,
+            ..FINE_EXPERTS
+        }),
+        ..LFM2
+    },
+    Arch {
+        name: "qwen3next",
+        recurrent: Some(Recurrent {
+            kind: RecurrentKind::DeltaNet { order: HeadOrder::Blocks, fused_gates: true },
+            blocks: RecurrentBlocks::AllButEvery(4),
+        }),
+        ..QWEN35_MOE
+    },
+    QWEN35,
+    QWEN35_MOE,
 ];

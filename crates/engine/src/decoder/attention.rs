@@ -4,11 +4,11 @@ use camelid_kernels::Rope;
 
 use super::{
     forward::{Scratch, norm},
-    layer::Layer,
+    layer::AttentionLayer,
     plan::{Plan, Span},
 };
 use crate::{
-    device::Device,
+    device::{Columns, Device},
     spec::{AttentionSpec, PositionScale, QkNormSpan, QkNormSpec},
     weights::AttentionWeights,
 };
@@ -20,10 +20,14 @@ impl<D: Device> Scratch<D> {
         device: &mut D,
         spec: &AttentionSpec,
         weights: &AttentionWeights<D>,
-        layer: &mut Layer<D>,
+        layer: &mut AttentionLayer<D>,
         plan: &Plan,
     ) {
-        weights.q.apply(device, &self.normed, &mut self.q);
+        if spec.gated {
+            self.gated_queries(device, spec.head_dim, weights);
+        } else {
+            weights.q.apply(device, &self.normed, &mut self.q);
+        }
         weights.k.apply(device, &self.normed, &mut self.k);
         weights.v.apply(device, &self.normed, &mut self.v);
         if let Some(clamp) = spec.clamp {
@@ -42,9 +46,22 @@ impl<D: Device> Scratch<D> {
         }
         let Span { slots, views } = &plan.spans[layer.table];
         device.store(&mut layer.cache, slots, &self.k, &self.v);
-        let Layer { attention, cache, .. } = layer;
+        let AttentionLayer { attention, cache, .. } = layer;
         device.attention(attention, cache, views, &self.q, &mut self.seen);
+        if spec.gated {
+            device.gate(&mut self.seen, &self.gate);
+        }
         weights.output.apply(device, &self.seen, &mut self.delta);
+    }
+
+    /// `q`, and in `gate` what lies behind each head's query.
+    fn gated_queries(&mut self, device: &mut D, head_dim: usize, weights: &AttentionWeights<D>) {
+        weights.q.apply(device, &self.normed, &mut self.part);
+        let own = Columns { width: head_dim, start: 0 };
+        for (start, out) in [(0, &mut self.q), (head_dim, &mut self.gate)] {
+            let from = Columns { width: 2 * head_dim, start };
+            device.copy_columns((&self.part, from), (out, own), head_dim);
+        }
     }
 
     fn qk_norm(

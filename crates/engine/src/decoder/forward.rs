@@ -115,26 +115,19 @@ impl<D: Device> Scratch<D> {
         plan: &Plan,
     ) {
         self.norm_x(device, &spec.mixer_norm, &weights.mixer_norm);
-        match (&spec.mixer, &weights.mixer) {
-            (TokenMixer::Attention(spec), MixerWeights::Attention(weights)) => {
-                self.attention(device, spec, weights, layer, plan);
-            }
-            (TokenMixer::Latent(spec), MixerWeights::Latent(weights)) => {
-                self.latent_attention(device, spec, weights, layer, plan);
-            }
-            _ => unreachable!("weights are bound by the specification"),
-        }
+        self.mix_tokens(device, (&spec.mixer, &weights.mixer), layer, plan);
         self.finish_delta(device, (&spec.mixer_post_norm, &weights.mixer_post_norm), spec);
         if weights.wiring == Wiring::Parallel {
             std::mem::swap(&mut self.delta, &mut self.other_delta);
         } else {
             device.add(&mut self.x, &self.delta);
         }
+        let Some(channel) = spec.channel.as_ref().zip(weights.channel.as_ref()) else { return };
         // A parallel block without a norm of its own here takes what the token mixer took.
         if weights.wiring != Wiring::Parallel || weights.channel_norm.is_some() {
             self.norm_x(device, &spec.channel_norm, &weights.channel_norm);
         }
-        match (&spec.channel, &weights.channel) {
+        match channel {
             (ChannelMixer::Mlp(spec), ChannelWeights::Mlp(weights)) => {
                 self.mlp(device, spec.hidden, weights);
             }
@@ -148,6 +141,43 @@ impl<D: Device> Scratch<D> {
             device.add(&mut self.x, &self.other_delta);
         }
         device.add(&mut self.x, &self.delta);
+    }
+
+    fn mix_tokens(
+        &mut self,
+        device: &mut D,
+        mixer: (&TokenMixer, &MixerWeights<D>),
+        layer: &mut Layer<D>,
+        plan: &Plan,
+    ) {
+        match (mixer, layer) {
+            (
+                (TokenMixer::Attention(spec), MixerWeights::Attention(weights)),
+                Layer::Attention(layer),
+            ) => self.attention(device, spec, weights, layer, plan),
+            (
+                (TokenMixer::Latent(spec), MixerWeights::Latent(weights)),
+                Layer::Attention(layer),
+            ) => {
+                self.latent_attention(device, spec, weights, layer, plan);
+            }
+            (
+                (TokenMixer::ShortConv(_), MixerWeights::ShortConv(weights)),
+                Layer::Recurrent(layer),
+            ) => {
+                self.short_conv(device, weights, layer, plan);
+            }
+            ((TokenMixer::Ssm(spec), MixerWeights::Ssm(weights)), Layer::Recurrent(layer)) => {
+                self.ssm(device, spec, weights, layer, plan);
+            }
+            (
+                (TokenMixer::DeltaNet(spec), MixerWeights::DeltaNet(weights)),
+                Layer::Recurrent(layer),
+            ) => {
+                self.delta_net(device, spec, weights, layer, plan);
+            }
+            _ => unreachable!("weights and layers are made by the specification"),
+        }
     }
 
     /// `normed = norm(x)`, or `x` where there is no norm.

@@ -10,7 +10,7 @@
 
 use super::{
     forward::{Scratch, norm},
-    layer::Layer,
+    layer::AttentionLayer,
     plan::{Plan, Span},
 };
 use crate::{
@@ -26,7 +26,7 @@ impl<D: Device> Scratch<D> {
         device: &mut D,
         spec: &LatentAttentionSpec,
         weights: &LatentWeights<D>,
-        layer: &mut Layer<D>,
+        layer: &mut AttentionLayer<D>,
         plan: &Plan,
     ) {
         self.latent_queries(device, spec, weights);

@@ -2,16 +2,48 @@
 
 use camelid_kernels::{Attention, KvType, Rope, RopeParams, Yarn};
 
-use super::memory::Memory;
+use super::memory::{Memory, state_lens};
 use crate::{
-    device::{CacheShape, Device},
+    device::{CacheShape, Device, StatePlacement},
     error::Result,
     spec::{AttentionSpec, LatentAttentionSpec, ModelSpec, RopeFactors, RopeSpec, TokenMixer},
     weights::{FactorSets, MixerWeights, Weights},
 };
 
 /// What a block keeps between batches.
-pub(super) struct Layer<D: Device> {
+pub(super) enum Layer<D: Device> {
+    Attention(AttentionLayer<D>),
+    Recurrent(RecurrentLayer<D>),
+}
+
+impl<D: Device> Layer<D> {
+    pub(super) fn attention(&mut self) -> Option<&mut AttentionLayer<D>> {
+        match self {
+            Self::Attention(layer) => Some(layer),
+            Self::Recurrent(_) => None,
+        }
+    }
+}
+
+/// States of every sequence.
+pub(super) struct RecurrentLayer<D: Device> {
+    /// The last few inputs of the convolution, `[d_conv - 1, n_channels]`.
+    pub(super) conv: D::States,
+    /// What heads have folded, `[n_head, k_dim, v_dim]`, where there are any.
+    pub(super) scan: Option<D::States>,
+}
+
+impl<D: Device> RecurrentLayer<D> {
+    pub(super) fn place(&mut self, device: &mut D, placement: StatePlacement) {
+        device.place_state(&mut self.conv, placement);
+        if let Some(states) = &mut self.scan {
+            device.place_state(states, placement);
+        }
+    }
+}
+
+/// Keys and values, and how they are looked at.
+pub(super) struct AttentionLayer<D: Device> {
     /// The page table of its cache.
     pub(super) table: usize,
     pub(super) cache: D::Cache,
@@ -27,15 +59,21 @@ pub(super) fn make_layers<D: Device>(
     n_ctx: usize,
 ) -> Result<Vec<Layer<D>>> {
     let layer = |(mixer, weights_of_mixer): (&TokenMixer, &MixerWeights<D>)| {
+        if let Some((conv_len, scan_len)) = state_lens(mixer, spec.n_embd) {
+            let states = |len| device.states(memory.n_states(), len);
+            let scan = (scan_len > 0).then(|| states(scan_len)).transpose()?;
+            return Ok(Layer::Recurrent(RecurrentLayer { conv: states(conv_len)?, scan }));
+        }
         let (rope, attention) = match mixer {
             TokenMixer::Attention(spec) => {
                 let sinks = match weights_of_mixer {
                     MixerWeights::Attention(weights) => weights.sinks.clone(),
-                    MixerWeights::Latent(_) => None,
+                    _ => None,
                 };
                 (spec.rope.as_ref(), plain(spec, sinks))
             }
             TokenMixer::Latent(spec) => (Some(&spec.rope), latent(spec)),
+            _ => unreachable!("what keeps a state has been made"),
         };
         let rope = rope.map(|rope| make_rope(rope, &weights.rope_factors, n_ctx)).transpose()?;
         let (table, n_pages) = memory.table_of(mixer, n_ctx);
@@ -45,7 +83,8 @@ pub(super) fn make_layers<D: Device>(
             head_dim: attention.head_dim,
             ty,
         };
-        Ok(Layer { table, cache: device.cache(shape)?, rope, attention })
+        let cache = device.cache(shape)?;
+        Ok(Layer::Attention(AttentionLayer { table, cache, rope, attention }))
     };
     let mixers = spec.blocks.iter().map(|block| &block.mixer);
     mixers.zip(weights.blocks.iter().map(|block| &block.mixer)).map(layer).collect()

@@ -2,10 +2,10 @@
 
 use std::{ops::Range, sync::Arc};
 
-use super::Decoder;
+use super::{Decoder, layer::Layer, memory::Places};
 use crate::{
     batch::{Batch, SeqId},
-    device::{Device, View},
+    device::{Device, Run, StatePlacement, View},
     error::{Error, Result},
     page_table::{PageTable, Placement},
 };
@@ -16,6 +16,8 @@ pub(super) struct Plan {
     pub(super) pos: Vec<u32>,
     /// Where to write and to look, for each page table.
     pub(super) spans: Vec<Span>,
+    /// Where the sequences' states are, and how many tokens of each there are.
+    pub(super) runs: Vec<Run>,
     /// Indices of the tokens whose logits are wanted.
     pub(super) outputs: Vec<usize>,
 }
@@ -32,17 +34,27 @@ impl<D: Device> Decoder<D> {
     /// Checks a batch and finds places for its keys and values. Changes nothing if it fails.
     pub(super) fn plan(&mut self, batch: &Batch) -> Result<Plan> {
         self.check_tokens(batch)?;
-        let placements = self.memory.append(batch)?;
+        let Places { tables, states } = self.memory.append(batch)?;
         for layer in &mut self.layers {
-            for &copy in &placements[layer.table].copies {
-                self.device.copy_page(&mut layer.cache, copy);
+            match layer {
+                Layer::Attention(layer) => {
+                    for &copy in &tables[layer.table].copies {
+                        self.device.copy_page(&mut layer.cache, copy);
+                    }
+                }
+                Layer::Recurrent(layer) => {
+                    for &placement in &states {
+                        layer.place(&mut self.device, placement);
+                    }
+                }
             }
         }
         let tokens = batch.tokens();
         Ok(Plan {
             ids: tokens.iter().map(|t| t.token).collect(),
             pos: tokens.iter().map(|t| t.pos).collect(),
-            spans: self.spans(batch, placements),
+            spans: self.spans(batch, tables),
+            runs: state_runs(batch, &states),
             outputs: (0..tokens.len()).filter(|&i| tokens[i].want_logits).collect(),
         })
     }
@@ -82,6 +94,14 @@ impl<D: Device> Decoder<D> {
         };
         placements.into_iter().enumerate().map(span).collect()
     }
+}
+
+fn state_runs(batch: &Batch, states: &[StatePlacement]) -> Vec<Run> {
+    let run = |((_, run), state): ((SeqId, Range<usize>), &StatePlacement)| Run {
+        slot: state.slot,
+        n_tokens: run.len(),
+    };
+    runs(batch).zip(states).map(run).collect()
 }
 
 fn views(batch: &Batch, table: &PageTable) -> Vec<View> {

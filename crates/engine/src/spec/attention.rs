@@ -32,6 +32,9 @@ pub struct AttentionSpec {
     pub clamp: Option<f32>,
     /// Queries grow with the position.
     pub position_scale: Option<PositionScale>,
+    /// Whether the query projection makes a gate for each head beside its query; its sigmoid
+    /// multiplies what the head saw.
+    pub gated: bool,
     /// Biases of the query, key and value projections.
     pub qkv_bias: Presence,
     /// Bias of the output projection.

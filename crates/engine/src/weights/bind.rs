@@ -44,6 +44,9 @@ impl<D: Device> Binder<'_, D> {
         for (i, block) in spec.blocks.iter().enumerate() {
             blocks.extend(self.block(&format!("blk.{i}."), block, n_embd));
         }
+        for i in (spec.n_layer()..).take(spec.n_layer_nextn) {
+            self.let_be(format!("blk.{i}."));
+        }
         Some(Weights {
             token_embd: token_embd?,
             positions,
@@ -67,19 +70,31 @@ impl<D: Device> Binder<'_, D> {
                 self.attention(blk, spec, n_embd).map(MixerWeights::Attention)
             }
             TokenMixer::Latent(spec) => self.latent(blk, spec, n_embd).map(MixerWeights::Latent),
+            TokenMixer::ShortConv(spec) => {
+                self.short_conv(blk, spec, n_embd).map(MixerWeights::ShortConv)
+            }
+            TokenMixer::Ssm(spec) => self.ssm(blk, spec, n_embd).map(MixerWeights::Ssm),
+            TokenMixer::DeltaNet(spec) => {
+                self.delta_net(blk, spec, n_embd).map(MixerWeights::DeltaNet)
+            }
         };
-        let channel = match &spec.channel {
+        let mut bind = |channel: &ChannelMixer| match channel {
             ChannelMixer::Mlp(spec) => self.mlp([blk, ""], spec, n_embd).map(ChannelWeights::Mlp),
             ChannelMixer::Experts(spec) => {
                 self.experts(blk, spec, n_embd).map(ChannelWeights::Experts)
             }
         };
+        let channel = spec.channel.as_ref().map(&mut bind);
         let wiring = match (spec.wiring, &channel_norm) {
             (Wiring::ByChannelNorm, Some(_)) => Wiring::Sequential,
             (Wiring::ByChannelNorm, None) => Wiring::Parallel,
             (wiring, _) => wiring,
         };
-        let (mixer, channel) = (mixer?, channel?);
+        let mixer = mixer?;
+        let channel = match channel {
+            Some(channel) => Some(channel?),
+            None => None,
+        };
         Some(BlockWeights {
             wiring,
             mixer_norm,
@@ -114,5 +129,6 @@ fn rope_of(block: &BlockSpec) -> Option<&RopeSpec> {
     match &block.mixer {
         TokenMixer::Attention(attention) => attention.rope.as_ref(),
         TokenMixer::Latent(latent) => Some(&latent.rope),
+        TokenMixer::ShortConv(_) | TokenMixer::Ssm(_) | TokenMixer::DeltaNet(_) => None,
     }
 }

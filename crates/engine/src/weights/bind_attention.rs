@@ -1,6 +1,8 @@
 //! Binds token mixers: attention and latent attention.
 
-use super::{AttentionWeights, LatentWeights, Linear, NormWeights, TensorSource, binder::Binder};
+use super::{
+    AttentionWeights, LatentWeights, Linear, NO_BIAS, NormWeights, TensorSource, binder::Binder,
+};
 use crate::{
     device::Device,
     spec::{AttentionSpec, LatentAttentionSpec, Presence, QkNormSpan},
@@ -8,8 +10,6 @@ use crate::{
 
 /// Ways into the latent space and out of it, one for each head.
 type HeadSources = (Vec<TensorSource>, Vec<TensorSource>);
-
-const NO_BIAS: Presence = Presence::Absent;
 
 impl<D: Device> Binder<'_, D> {
     pub(super) fn attention(
@@ -20,7 +20,9 @@ impl<D: Device> Binder<'_, D> {
     ) -> Option<AttentionWeights<D>> {
         let n_q = spec.n_head * spec.head_dim;
         let n_kv = spec.n_head_kv * spec.head_dim;
-        let qkv = self.qkv(blk, spec.qkv_bias, ([n_q, n_kv, n_kv], n_embd));
+        // A gate lies behind each head's query.
+        let n_q_rows = if spec.gated { 2 * n_q } else { n_q };
+        let qkv = self.qkv(blk, spec.qkv_bias, ([n_q_rows, n_kv, n_kv], n_embd));
         let output = self.linear(&format!("{blk}attn_output"), (n_embd, n_q), spec.output_bias);
         let (q_norm, k_norm) = self.qk_norms(blk, spec);
         let sinks = match spec.sinks {
@@ -146,7 +148,7 @@ impl<D: Device> Binder<'_, D> {
 }
 
 /// `[n_rows, n_cols]` to `[n_cols, n_rows]`.
-fn transpose(x: &[f32], n_cols: usize) -> Vec<f32> {
+pub(super) fn transpose(x: &[f32], n_cols: usize) -> Vec<f32> {
     let n_rows = x.len() / n_cols;
     (0..n_cols).flat_map(|col| (0..n_rows).map(move |row| x[row * n_cols + col])).collect()
 }

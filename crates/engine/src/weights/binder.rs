@@ -25,6 +25,8 @@ pub(super) struct Binder<'a, D> {
     file: &'a Arc<GgufFile>,
     pub(super) device: &'a D,
     seen: HashSet<String>,
+    /// Beginnings of the names of tensors that are not used.
+    let_be: Vec<String>,
     problems: Vec<String>,
     /// Problems beyond those listed.
     n_more: usize,
@@ -34,15 +36,24 @@ pub(super) struct Binder<'a, D> {
 
 impl<'a, D: Device> Binder<'a, D> {
     pub(super) fn new(file: &'a Arc<GgufFile>, device: &'a D) -> Self {
-        Self { file, device, seen: HashSet::new(), problems: Vec::new(), n_more: 0, refused: None }
+        let let_be = OTHER_TOWERS.map(str::to_owned).to_vec();
+        Self {
+            file,
+            device,
+            seen: HashSet::new(),
+            let_be,
+            problems: Vec::new(),
+            n_more: 0,
+            refused: None,
+        }
     }
 
     /// Says what did not fit.
     pub(super) fn finish(mut self) -> Result<()> {
         for info in self.file.tensors().iter() {
             let name = info.name();
-            let is_other_tower = OTHER_TOWERS.iter().any(|prefix| name.starts_with(prefix));
-            if !is_other_tower && !self.seen.contains(name) {
+            let is_let_be = self.let_be.iter().any(|prefix| name.starts_with(prefix));
+            if !is_let_be && !self.seen.contains(name) {
                 self.note(format!("`{name}` is not known here"));
             }
         }
@@ -54,6 +65,11 @@ impl<'a, D: Device> Binder<'a, D> {
             return Err(Error::Weights { problems });
         }
         refused.map_or(Ok(()), Err)
+    }
+
+    /// Takes tensors whose names begin so for known, and unused.
+    pub(super) fn let_be(&mut self, prefix: String) {
+        self.let_be.push(prefix);
     }
 
     fn note(&mut self, problem: String) {

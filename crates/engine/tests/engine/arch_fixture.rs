@@ -159,8 +159,11 @@ fn metadata_value(value: &Value) -> MetadataValue {
         Value::String(text) => text.as_str().into(),
         Value::Number(x) if x.is_u64() => (x.as_u64().unwrap() as u32).into(),
         Value::Number(x) => (x.as_f64().unwrap() as f32).into(),
-        Value::Array(flags) => {
+        Value::Array(flags) if flags.iter().all(Value::is_boolean) => {
             flags.iter().map(|flag| flag.as_bool().unwrap()).collect::<Vec<bool>>().into()
+        }
+        Value::Array(numbers) => {
+            numbers.iter().map(|n| n.as_u64().unwrap() as u32).collect::<Vec<u32>>().into()
         }
         other => panic!("no metadata value for {other}"),
     }

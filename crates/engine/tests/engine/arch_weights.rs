@@ -33,6 +33,8 @@ pub(crate) fn tensor(name: &str, shape: &[usize]) -> Vec<f32> {
         u.map(|u| (1.0 + u / 4.0) as f32).collect()
     } else if name.ends_with(".bias") || name.contains("sinks") {
         u.map(|u| (u / 4.0) as f32).collect()
+    } else if name.ends_with("ssm_a") {
+        u.map(|u| -(1.0 + 0.75 * u) as f32).collect()
     } else {
         let scale = (3.0 / n_cols).sqrt();
         u.map(|u| (u * scale) as f32).collect()

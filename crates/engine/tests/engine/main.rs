@@ -12,6 +12,7 @@ mod embeddings;
 mod golden_arch;
 mod golden_logits;
 mod hostile_models;
+mod recurrent;
 mod tiny;
 mod tokenizer_conformance;
 mod tokenizer_golden;

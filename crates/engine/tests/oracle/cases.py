@@ -9,20 +9,28 @@ from typing import Any
 
 import transformers as hf
 from layout import (
+    column,
+    conv,
     gate_and_up,
     gate_and_up_rows,
+    grouped_qkvz,
+    groups,
     groups_with_kv,
     heads_of_three,
     interleaved_biases,
     interleaved_gate_and_up,
     latent_heads,
+    log_decay,
+    log_decay_column,
     paired,
     plus_one,
     row,
     split_experts,
     stacked_norms,
+    then,
     transposed,
     transposed_experts,
+    value_heads,
 )
 
 N_VOCAB, N_EMBD, N_FF, N_HEAD, N_HEAD_KV, N_CTX = 96, 64, 96, 4, 2, 128
@@ -376,6 +384,180 @@ def latent(name, model, kind, more, more_keys, kv_b, names=LATENT_NAMES, more_op
         ]
         + ["output.weight", *tensors],
     )
+
+
+SHORT_CONV = [
+    (r"model\.embedding_norm\.weight", "token_embd_norm.weight"),
+    (L + r"operator_norm\.weight", r"blk.\1.attn_norm.weight"),
+    (L + r"ffn_norm\.weight", r"blk.\1.ffn_norm.weight"),
+    (L + r"conv\.conv\.weight", r"blk.\1.shortconv.conv.weight", conv),
+    (L + r"conv\.(in|out)_proj\.weight", r"blk.\1.shortconv.\2_proj.weight"),
+    (L + r"self_attn\.out_proj\.weight", r"blk.\1.attn_output.weight"),
+    (L + r"self_attn\.(q|k)_layernorm\.weight", r"blk.\1.attn_\2_norm.weight"),
+    (L + r"feed_forward\.w1\.weight", r"blk.\1.ffn_gate.weight"),
+    (L + r"feed_forward\.w3\.weight", r"blk.\1.ffn_up.weight"),
+    (L + r"feed_forward\.w2\.weight", r"blk.\1.ffn_down.weight"),
+    (L + r"feed_forward\.expert_bias", r"blk.\1.exp_probs_b.bias"),
+    (L + r"feed_forward\.gate\.weight", r"blk.\1.ffn_gate_inp.weight"),
+    (
+        L + r"feed_forward\.experts\.gate_up_proj",
+        [r"blk.\1.ffn_gate_exps.weight", r"blk.\1.ffn_up_exps.weight"],
+        gate_and_up,
+    ),
+    (L + r"feed_forward\.experts\.down_proj", r"blk.\1.ffn_down_exps.weight"),
+]
+CONV_AND_ATTENTION = ["conv", "full_attention", "conv", "conv"]
+N_GROUP = 2
+
+
+def ssm(mixer):
+    """Names of a Mamba-2 layer's tensors."""
+    return [
+        (mixer + r"dt_bias", r"blk.\1.ssm_dt.bias"),
+        (mixer + r"A_log", r"blk.\1.ssm_a", log_decay_column),
+        (mixer + r"D", r"blk.\1.ssm_d", column),
+        (mixer + r"conv1d\.weight", r"blk.\1.ssm_conv1d.weight", conv),
+        (mixer + r"conv1d\.bias", r"blk.\1.ssm_conv1d.bias"),
+        (mixer + r"in_proj\.weight", r"blk.\1.ssm_in.weight"),
+        (mixer + r"norm\.weight", r"blk.\1.ssm_norm.weight", groups(N_GROUP)),
+        (mixer + r"out_proj\.weight", r"blk.\1.ssm_out.weight"),
+    ]
+
+
+SSM_KEYS = dict(
+    ssm__conv_kernel=4,
+    ssm__inner_size=128,
+    ssm__state_size=16,
+    ssm__time_step_rank=8,
+    ssm__group_count=N_GROUP,
+)
+MAMBA2 = [
+    (r"backbone\.embeddings\.weight", "token_embd.weight"),
+    (r"backbone\.norm_f\.weight", "output_norm.weight"),
+    (r"lm_head\.weight", "output.weight"),
+    (r"backbone\.layers\.(\d+)\.norm\.weight", r"blk.\1.attn_norm.weight"),
+] + ssm(r"backbone\.layers\.(\d+)\.mixer\.")
+SHARED_MLP = [
+    (
+        L + r"shared_mlp\.input_linear\.weight",
+        [r"blk.\1.ffn_gate_shexp.weight", r"blk.\1.ffn_up_shexp.weight"],
+        gate_and_up_rows,
+    ),
+    (L + r"shared_mlp\.output_linear\.weight", r"blk.\1.ffn_down_shexp.weight"),
+]
+ONLY_MLP = [
+    (
+        L + r"shared_mlp\.input_linear\.weight",
+        [r"blk.\1.ffn_gate.weight", r"blk.\1.ffn_up.weight"],
+        gate_and_up_rows,
+    ),
+    (L + r"shared_mlp\.output_linear\.weight", r"blk.\1.ffn_down.weight"),
+]
+HYBRID = dict(
+    rms_norm_eps=1e-5,
+    layer_types=["mamba", "attention", "mamba"],
+    mamba_n_heads=8,
+    mamba_n_groups=N_GROUP,
+    mamba_d_state=16,
+    mamba_chunk_size=16,
+    **GRANITE,
+)
+
+
+def granite_hybrid(name, more, more_keys, names, more_optional=()):
+    return Case(
+        name,
+        "granitehybrid",
+        hf.GraniteMoeHybridForCausalLM,
+        config("GraniteMoeHybrid", 3, **HYBRID, **more),
+        keys(
+            "granitehybrid",
+            3,
+            **{"attention__head_count_kv": [0, N_HEAD_KV, 0], **SSM_KEYS, **GRANITE_KEYS, **more_keys},
+        ),
+        names + EXPERTS + ssm(L + r"mamba\.") + LLAMA,
+        optional("granitehybrid", *GRANITE_OPTIONAL, *more_optional)
+        + ["output.weight"]
+        + [f"blk.{i}.ssm_conv1d.bias" for i in (0, 2)],
+    )
+
+
+DELTA_NET = dict(
+    head_dim=32,
+    rms_norm_eps=1e-6,
+    linear_num_key_heads=2,
+    linear_num_value_heads=6,
+    linear_key_head_dim=16,
+    linear_value_head_dim=16,
+    linear_conv_kernel_dim=4,
+    **rope(1_000.0, partial_rotary_factor=0.25),
+)
+DELTA_NET_KEYS = dict(
+    eps=1e-6,
+    attention__key_length=32,
+    attention__value_length=32,
+    rope__freq_base=1_000.0,
+    rope__dimension_count=8,
+    ssm__conv_kernel=4,
+    ssm__inner_size=96,
+    ssm__state_size=16,
+    ssm__time_step_rank=6,
+    ssm__group_count=2,
+)
+DELTA_NET_OPTIONAL = ["attention.value_length", "rope.freq_base", "rope.dimension_count"]
+FINE_EXPERTS = dict(
+    num_experts=6,
+    num_experts_per_tok=3,
+    moe_intermediate_size=32,
+    shared_expert_intermediate_size=48,
+)
+FINE_EXPERTS_KEYS = dict(
+    expert_count=6,
+    expert_used_count=3,
+    expert_feed_forward_length=32,
+    expert_shared_feed_forward_length=48,
+)
+SHARED_EXPERT = [
+    (L + r"mlp\.shared_expert\.(gate|up|down)_proj\.weight", r"blk.\1.ffn_\2_shexp.weight"),
+    (L + r"mlp\.shared_expert_gate\.weight", r"blk.\1.ffn_gate_inp_shexp.weight", row),
+]
+LINEAR = L + r"linear_attn\."
+DELTA_NET_NAMES = (
+    [
+        (r"model\.norm\.weight", "output_norm.weight", plus_one),
+        (L + r"input_layernorm\.weight", r"blk.\1.attn_norm.weight", plus_one),
+        (L + r"post_attention_layernorm\.weight", r"blk.\1.post_attention_norm.weight", plus_one),
+        (L + r"self_attn\.(q|k)_norm\.weight", r"blk.\1.attn_\2_norm.weight", plus_one),
+        (LINEAR + r"norm\.weight", r"blk.\1.ssm_norm.weight"),
+    ]
+    + SHARED_EXPERT
+    + EXPERTS
+    + NEOX
+)
+# Value heads of a key head together.
+BY_KEY_HEAD = [
+    (LINEAR + r"dt_bias", r"blk.\1.ssm_dt.bias"),
+    (LINEAR + r"A_log", r"blk.\1.ssm_a", log_decay),
+    (LINEAR + r"conv1d\.weight", r"blk.\1.ssm_conv1d.weight", conv),
+    (
+        LINEAR + r"in_proj_qkvz\.weight",
+        [r"blk.\1.attn_qkv.weight", r"blk.\1.attn_gate.weight"],
+        grouped_qkvz(2, 16, 48),
+    ),
+    (LINEAR + r"in_proj_ba\.weight", r"blk.\1.ssm_ba.weight"),
+    (LINEAR + r"out_proj\.weight", r"blk.\1.ssm_out.weight"),
+]
+# Key heads take turns.
+IN_TURNS = [
+    (LINEAR + r"dt_bias", r"blk.\1.ssm_dt.bias", value_heads(2, 6)),
+    (LINEAR + r"A_log", r"blk.\1.ssm_a", then(value_heads(2, 6), log_decay)),
+    (LINEAR + r"conv1d\.weight", r"blk.\1.ssm_conv1d.weight", then(value_heads(2, 6, 64), conv)),
+    (LINEAR + r"in_proj_qkv\.weight", r"blk.\1.attn_qkv.weight", value_heads(2, 6, 64)),
+    (LINEAR + r"in_proj_z\.weight", r"blk.\1.attn_gate.weight", value_heads(2, 6)),
+    (LINEAR + r"in_proj_b\.weight", r"blk.\1.ssm_beta.weight", value_heads(2, 6)),
+    (LINEAR + r"in_proj_a\.weight", r"blk.\1.ssm_alpha.weight", value_heads(2, 6)),
+    (LINEAR + r"out_proj\.weight", r"blk.\1.ssm_out.weight", value_heads(2, 6, axis=1)),
+]
 
 
 CASES = [
@@ -1060,5 +1242,130 @@ CASES = [
         keys("ernie4_5", attention__key_length=32, attention__value_length=32),
         NEOX,
         optional("ernie4_5", "attention.value_length") + biases(2, *LLAMA_BIASES),
+    ),
+    Case(
+        "lfm2",
+        "lfm2",
+        hf.Lfm2ForCausalLM,
+        config(
+            "Lfm2",
+            4,
+            norm_eps=1e-5,
+            layer_types=CONV_AND_ATTENTION,
+            block_auto_adjust_ff_dim=False,
+            tie_word_embeddings=True,
+            tie_embedding=True,
+            **rope(1_000.0),
+        ),
+        keys("lfm2", 4, rope__freq_base=1_000.0, shortconv__l_cache=3, attention__head_count_kv=[0, N_HEAD_KV, 0, 0]),
+        SHORT_CONV + NEOX,
+        optional("lfm2", "rope.freq_base"),
+    ),
+    Case(
+        "lfm2moe",
+        "lfm2moe",
+        hf.Lfm2MoeForCausalLM,
+        config(
+            "Lfm2Moe",
+            4,
+            norm_eps=1e-5,
+            layer_types=CONV_AND_ATTENTION,
+            num_dense_layers=1,
+            num_experts=6,
+            num_experts_per_tok=3,
+            moe_intermediate_size=32,
+            tie_word_embeddings=True,
+            tie_embedding=True,
+            **rope(1_000.0),
+        ),
+        keys(
+            "lfm2moe",
+            4,
+            rope__freq_base=1_000.0,
+            shortconv__l_cache=3,
+            attention__head_count_kv=[0, N_HEAD_KV, 0, 0],
+            expert_count=6,
+            expert_used_count=3,
+            expert_feed_forward_length=32,
+            expert_gating_func=2,
+            leading_dense_block_count=1,
+        ),
+        SHORT_CONV + NEOX,
+        optional("lfm2moe", "rope.freq_base", "expert_gating_func"),
+    ),
+    Case(
+        "mamba2",
+        "mamba2",
+        hf.Mamba2ForCausalLM,
+        config(
+            "Mamba2",
+            layer_norm_epsilon=1e-5,
+            num_heads=8,
+            head_dim=16,
+            state_size=16,
+            n_groups=N_GROUP,
+            conv_kernel=4,
+            chunk_size=16,
+        ),
+        keys("mamba2", attention__head_count=None, attention__head_count_kv=None, **NO_FF, **SSM_KEYS),
+        MAMBA2,
+        ["output.weight"] + [f"blk.{i}.ssm_conv1d.bias" for i in range(2)],
+    ),
+    granite_hybrid(
+        "granitehybrid",
+        dict(num_local_experts=6, num_experts_per_tok=3, shared_intermediate_size=48),
+        dict(
+            expert_count=6,
+            expert_used_count=3,
+            expert_shared_feed_forward_length=48,
+            rope__scaling__finetuned=False,
+        ),
+        SHARED_MLP,
+        ["rope.scaling.finetuned"],
+    ),
+    granite_hybrid(
+        "granitehybrid_rope",
+        dict(num_local_experts=0, shared_intermediate_size=N_FF, position_embedding_type="rope"),
+        {},
+        ONLY_MLP,
+    ),
+    Case(
+        "qwen3next",
+        "qwen3next",
+        hf.Qwen3NextForCausalLM,
+        config("Qwen3Next", 4, norm_topk_prob=True, **FINE_EXPERTS, **DELTA_NET),
+        keys("qwen3next", 4, **DELTA_NET_KEYS, **FINE_EXPERTS_KEYS, **NO_FF),
+        BY_KEY_HEAD + DELTA_NET_NAMES,
+        optional("qwen3next", *DELTA_NET_OPTIONAL) + ["output.weight"],
+    ),
+    Case(
+        "qwen35",
+        "qwen35",
+        hf.Qwen3_5ForCausalLM,
+        config(
+            "Qwen3_5Text",
+            3,
+            layer_types=["linear_attention", "full_attention", "linear_attention"],
+            tie_word_embeddings=True,
+            **DELTA_NET,
+        ),
+        keys("qwen35", 3, attention__recurrent_layers=[True, False, True], **DELTA_NET_KEYS),
+        IN_TURNS + DELTA_NET_NAMES,
+        optional("qwen35", *DELTA_NET_OPTIONAL),
+    ),
+    Case(
+        "qwen35moe",
+        "qwen35moe",
+        hf.Qwen3_5MoeForCausalLM,
+        config(
+            "Qwen3_5MoeText",
+            2,
+            layer_types=["linear_attention", "full_attention"],
+            **FINE_EXPERTS,
+            **DELTA_NET,
+        ),
+        keys("qwen35moe", 2, full_attention_interval=2, **DELTA_NET_KEYS, **FINE_EXPERTS_KEYS, **NO_FF),
+        IN_TURNS + DELTA_NET_NAMES,
+        optional("qwen35moe", *DELTA_NET_OPTIONAL) + ["output.weight"],
     ),
 ]

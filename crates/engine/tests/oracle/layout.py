@@ -15,6 +15,77 @@ def row(shape):
     return [shape[1:]], lambda x: x[None]
 
 
+def column(shape):
+    """A vector that GGUF keeps as a matrix of one column."""
+    return [[*shape, 1]], lambda x: x[:, 0]
+
+
+def conv(shape):
+    """One-dimensional convolution of each channel by itself; GGUF has no dimension between."""
+    return [[shape[0], shape[2]]], lambda x: x[:, None]
+
+
+def log_decay(shape):
+    """GGUF holds the decays' logarithms, transformers the logarithms of their magnitudes."""
+    return [shape], lambda x: np.log(-x)
+
+
+def log_decay_column(shape):
+    return [[*shape, 1]], lambda x: np.log(-x[:, 0])
+
+
+def groups(n):
+    """A norm's weights, in GGUF a row for each of n groups."""
+    return lambda shape: ([[n, shape[0] // n]], lambda x: x.reshape(shape))
+
+
+def grouped_qkvz(n_group, k_dim, n_value):
+    """Rows are query, key, values and gates of each key head in transformers; all queries, all
+    keys, all values, and in another tensor all gates, in GGUF. `n_value`: rows of a key head's
+    values."""
+
+    def layout(shape):
+        counts = [k_dim, k_dim, n_value, n_value]
+
+        def combine(qkv, z):
+            q, k, v = np.split(qkv, np.cumsum([n_group * n for n in counts[:2]]))
+            parts = [x.reshape(n_group, n, -1) for x, n in zip([q, k, v, z], counts)]
+            return np.concatenate(parts, axis=1).reshape(shape)
+
+        n_qkv = n_group * (2 * k_dim + n_value)
+        return [[n_qkv, shape[1]], [n_group * n_value, shape[1]]], combine
+
+    return layout
+
+
+def value_heads(n_group, n_head, first=0, axis=0):
+    """Value heads of a key head stand together in transformers and take turns with those of the
+    other key heads in GGUF; from `first` on."""
+
+    def layout(shape):
+        def combine(x):
+            x = np.moveaxis(x, axis, 0)
+            before, heads = x[:first], x[first:]
+            own = heads.reshape(n_head // n_group, n_group, -1, *heads.shape[1:])
+            own = own.swapaxes(0, 1).reshape(heads.shape)
+            return np.moveaxis(np.concatenate([before, own]), 0, axis).reshape(shape)
+
+        return [shape], combine
+
+    return layout
+
+
+def then(layout, other):
+    """What `other` makes of a tensor is taken by `layout`."""
+
+    def both(shape):
+        shapes, combine = other(shape)
+        (inner,), reorder = layout(shapes[0])
+        return [inner], lambda x: combine(reorder(x))
+
+    return both
+
+
 def plus_one(shape):
     """GGUF holds one more than the parameter."""
     return [shape], lambda x: x - np.float32(1)

@@ -8,6 +8,7 @@ Element i of tensor NAME is made from 24 bits of splitmix64, keyed by the name:
 
     norm weights    1 + u / 4
     biases, sinks   u / 4
+    ssm_a           -(1 + 3 / 4 * u)                    logarithms of decays, below 0
     matrices        u * sqrt(3 / n_cols)                variance 1 / n_cols
 
 computed in double precision and rounded to F32 once.
@@ -43,6 +44,8 @@ def tensor(name, shape):
         values = 1 + u / 4
     elif name.endswith(".bias") or "sinks" in name:
         values = u / 4
+    elif name.endswith("ssm_a"):
+        values = -(1 + 0.75 * u)
     else:
         values = u * math.sqrt(3 / shape[-1])
     return values.astype(np.float32).reshape(shape)

@@ -16,7 +16,7 @@ use camelid_api_types::{
     ApiError, ResponseStream,
     ollama::{DebugInfo, Format, KeepAlive, Message, Options, Think},
 };
-use camelid_engine::{Generation, ModelSpec, TokenId};
+use camelid_engine::{CacheOptions, Generation, ModelOptions, ModelSpec, TokenId};
 use camelid_template::{ContextLimit, OutputParser, fit_messages};
 use futures_util::StreamExt;
 use serde_json::{Map, Value};
@@ -120,7 +120,10 @@ impl Runtime {
         let config = Arc::clone(&self.config);
         let needs = options::needs(options, config.n_ctx, spec.n_ctx_train);
         let n_tokens = needs.n_ctx.saturating_mul(config.n_parallel.get());
-        let estimate = Estimate::new(&file, &spec, n_tokens, config.kv_type);
+        let mut cache = CacheOptions::new(n_tokens, config.kv_type);
+        cache.n_seq = config.n_parallel.get();
+        cache.n_batch = needs.n_batch.unwrap_or(ModelOptions::default().n_batch).get();
+        let estimate = Estimate::new(&file, &spec, cache, needs.n_ctx);
         let load = async move {
             tracing::info!(model = %entry.name, n_ctx = needs.n_ctx, "loading");
             let n_adapters = entry.adapters.len();

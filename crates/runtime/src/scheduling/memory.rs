@@ -2,10 +2,7 @@
 
 use std::fmt;
 
-use camelid_engine::{
-    ModelSpec,
-    kernels::{KvType, PAGE_LEN},
-};
+use camelid_engine::{CacheOptions, ModelSpec};
 use camelid_gguf::GgufFile;
 
 /// What a model needs in memory, in bytes.
@@ -13,21 +10,19 @@ use camelid_gguf::GgufFile;
 pub(crate) struct Estimate {
     /// The file, which is mapped.
     pub(crate) weights: u64,
-    /// Keys and values of all requests at work.
+    /// Keys and values, and states, of all requests at work.
     pub(crate) cache: u64,
 }
 
 impl Estimate {
-    /// What a model with a cache for `n_tokens` needs at most: layers that see only the last so many
-    /// tokens need less.
-    pub(crate) fn new(file: &GgufFile, spec: &ModelSpec, n_tokens: usize, kv_type: KvType) -> Self {
-        let n_pages = n_tokens.div_ceil(PAGE_LEN) as u64;
-        let per_page = spec.blocks.iter().fold(0u64, |sum, block| {
-            let (n_head_kv, head_dim) = block.mixer.cached_heads();
-            let n_bytes = kv_type.page_bytes(n_head_kv, head_dim);
-            sum.saturating_add(n_bytes.map_or(u64::MAX, |n| n as u64))
-        });
-        Self { weights: file.n_bytes(), cache: per_page.saturating_mul(n_pages) }
+    /// What a model needs at most for sequences of `n_ctx` tokens.
+    pub(crate) fn new(
+        file: &GgufFile,
+        spec: &ModelSpec,
+        cache: CacheOptions,
+        n_ctx: usize,
+    ) -> Self {
+        Self { weights: file.n_bytes(), cache: cache.n_bytes(spec, n_ctx) }
     }
 
     pub(crate) fn total(self) -> u64 {
