@@ -9,7 +9,6 @@ use crate::{
     catalog::{Catalog, Entry, InvalidModelReference, ModelReference, ModelSource},
     config::Config,
     error::from_loading,
-    management::Downloads,
     scheduling::{Limits, Loaded, Scheduler, available_memory},
 };
 
@@ -22,7 +21,8 @@ pub struct Runtime {
     pub(crate) config: Arc<Config>,
     pub(crate) scheduler: Arc<Scheduler<Loaded>>,
     /// Pulls under way.
-    pub(crate) downloads: Arc<Downloads>,
+    #[cfg(feature = "transfer")]
+    pub(crate) downloads: Arc<crate::management::Downloads>,
 }
 
 impl Runtime {
@@ -39,6 +39,7 @@ impl Runtime {
             catalog: Arc::new(catalog),
             config: Arc::new(config),
             scheduler,
+            #[cfg(feature = "transfer")]
             downloads: Arc::default(),
         }
     }

@@ -2,5 +2,6 @@
 #![allow(clippy::unwrap_used, reason = "a test's panic is its report")]
 
 mod architecture;
+mod exchanges;
 mod program;
 mod serve;

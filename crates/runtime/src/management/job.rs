@@ -42,6 +42,7 @@ impl Reporter {
     }
 
     /// The last step's text.
+    #[cfg(feature = "transfer")]
     pub(super) fn last_status(&self) -> Option<String> {
         self.0.borrow().steps.last().map(|step| step.status.clone())
     }
@@ -82,6 +83,7 @@ impl Job {
     }
 
     /// Whether there is still something to wait for.
+    #[cfg(any(test, feature = "transfer"))]
     pub(super) fn is_running(&self) -> bool {
         self.log.borrow().end.is_none()
     }

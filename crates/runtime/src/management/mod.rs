@@ -10,6 +10,7 @@ mod show;
 mod stored;
 mod transfer;
 
+#[cfg(feature = "transfer")]
 pub(crate) use transfer::Downloads;
 
 use camelid_api_types::ApiError;

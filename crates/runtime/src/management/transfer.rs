@@ -5,7 +5,5 @@ mod absent;
 #[cfg(feature = "transfer")]
 mod present;
 
-#[cfg(not(feature = "transfer"))]
-pub(crate) use absent::Downloads;
 #[cfg(feature = "transfer")]
 pub(crate) use present::Downloads;

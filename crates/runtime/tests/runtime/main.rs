@@ -7,6 +7,7 @@
 )]
 
 mod extensions;
+mod management;
 mod recorded;
 
 use camelid_api_types::{

@@ -35,11 +35,11 @@ pub(super) fn draft(
 ) -> Result<Draft, ApiError> {
     check_kinds(store, files)?;
     let mut draft = Draft { config: Config::default(), layers: Vec::new() };
-    for (name, digest) in files.iter().filter(|(name, _)| !is_side_file(name)) {
+    for (_, digest) in files.iter().filter(|(name, _)| !is_side_file(name)) {
         report.status("parsing GGUF");
         let digest = internal(blobs::digest(digest))?;
         let (layer, file) = layer_of_blob(store, writer, &digest)?;
-        draft.layers.push(Part::present(Layer { from: Some(name.clone()), ..layer }));
+        draft.layers.push(Part::present(layer));
         add_template(writer, &mut draft, &file, report)?;
     }
     Ok(draft)

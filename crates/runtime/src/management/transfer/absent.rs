@@ -8,10 +8,6 @@ use camelid_registry::ModelName;
 
 use crate::{management::job::Reporter, runtime::Runtime};
 
-/// There are none.
-#[derive(Debug, Default)]
-pub(crate) struct Downloads;
-
 impl Runtime {
     pub(crate) fn pull_model(
         &self,
