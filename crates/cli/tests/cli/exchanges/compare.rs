@@ -17,7 +17,7 @@ pub(super) struct Answer {
 const OTHER_HEADERS: [&str; 4] = ["transfer-encoding", "connection", "content-length", "allow"];
 
 /// Fields that no two runs, stores or machines share.
-const VOLATILE: [&str; 21] = [
+const VOLATILE: [&str; 22] = [
     "created_at",
     "completed_at",
     "created",
@@ -41,6 +41,7 @@ const VOLATILE: [&str; 21] = [
     "messages_dropped_count",
     "token_count",
     "prompt_tokens_details",
+    "cached_tokens",
 ];
 
 /// The headers that are compared, each one's values in order.

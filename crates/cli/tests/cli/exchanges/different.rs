@@ -34,3 +34,6 @@ pub(super) const DIFFERENT: &[(&str, &str)] = &[
     ("messages/tools", CACHED),
     ("messages/tools stream", CACHED),
 ];
+
+/// Exchanges whose text was drawn at random, so that only the status can be the same.
+pub(super) const RANDOM: &[&str] = &["responses/previous"];
