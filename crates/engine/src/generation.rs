@@ -40,6 +40,9 @@ pub struct GenerateOptions {
     pub stop: Vec<String>,
     /// What the answer must look like.
     pub grammar: Option<Grammar>,
+    /// Most tokens to guess from what the text repeats; 0 never guesses. The text is the same in
+    /// any case, it comes faster where it repeats itself, and guessing stops where it does not pay.
+    pub n_draft: usize,
     /// Log-probabilities: of each token and of so many of the likeliest in its place.
     pub logprobs: Option<usize>,
 }
@@ -56,6 +59,7 @@ impl Default for GenerateOptions {
             sampler: SamplerOptions::default(),
             stop: Vec::new(),
             grammar: None,
+            n_draft: 8,
             logprobs: None,
         }
     }
@@ -104,6 +108,10 @@ pub struct Stats {
     pub n_prompt_cached: usize,
     /// Tokens generated, the one that ended the generation included.
     pub n_generated: usize,
+    /// Tokens that were guessed and run on trial.
+    pub n_drafted: usize,
+    /// How many of those were right.
+    pub n_accepted: usize,
     /// From the request's first batch until the prompt was read.
     pub prompt_duration: Duration,
     /// From then until the end.

@@ -10,13 +10,13 @@ use std::sync::{Arc, OnceLock};
 use llguidance::{
     Matcher, ParserFactory,
     api::TopLevelGrammar,
-    toktrie::{ApproximateTokEnv, TokEnv, TokRxInfo, TokTrie},
+    toktrie::{TokEnv, TokRxInfo, TokTrie, TokenizerEnv},
 };
 use serde_json::{Value, json};
 
 use crate::{
     batch::TokenId,
-    tokenizer::Tokenizer,
+    tokenizer::{Special, Tokenizer},
     vocab::{TokenKind, Vocab},
 };
 
@@ -128,10 +128,33 @@ fn make_factory(tokenizer: &Tokenizer) -> Option<ParserFactory> {
     };
     let words: Vec<Vec<u8>> = vocab.iter().map(bytes).collect();
     let trie = TokTrie::from(&TokRxInfo::new(n_vocab, end), &words);
-    let env: TokEnv = Arc::new(ApproximateTokEnv::new(trie));
+    let env: TokEnv = Arc::new(Canonical { trie, tokenizer: tokenizer.clone() });
     let mut factory = ParserFactory::new_simple(&env).ok()?;
     factory.quiet();
     Some(factory)
+}
+
+/// The tokenizer as the grammars see it.
+struct Canonical {
+    trie: TokTrie,
+    tokenizer: Tokenizer,
+}
+
+impl TokenizerEnv for Canonical {
+    fn tok_trie(&self) -> &TokTrie {
+        &self.trie
+    }
+
+    /// As the tokenizer writes a text; as the longest tokens where that is no text, or where the
+    /// tokenizer would put something before it.
+    fn tokenize_bytes(&self, bytes: &[u8]) -> Vec<TokenId> {
+        let text = std::str::from_utf8(bytes).ok();
+        let tokens = text.and_then(|text| self.tokenizer.encode(text, Special::AsText).ok());
+        let is_same = |tokens: &Vec<TokenId>| {
+            tokens.iter().flat_map(|&id| self.tokenizer.bytes(id)).eq(bytes)
+        };
+        tokens.filter(is_same).unwrap_or_else(|| self.trie.greedy_tokenize(bytes))
+    }
 }
 
 /// An error's text without its line breaks and its debugging tail.
@@ -170,6 +193,12 @@ impl Constraint {
             }
         }
         Ok(())
+    }
+
+    /// The tokens that must come next, as the tokenizer would write them; none where there is a
+    /// choice.
+    pub(crate) fn forced(&mut self) -> Vec<TokenId> {
+        self.matcher.compute_ff_tokens()
     }
 
     /// Notes the token that was chosen; an end of generation is not for the grammar.

@@ -14,6 +14,7 @@
 //!
 //! - [`Model`] is a loaded model; [`Generation`] an answer being made. One thread per model forms
 //!   batches from all requests.
+//! - A [`Session`] is a conversation that keeps what has been read.
 //! - [`Tokenizer`], [`Sampler`], [`StopMatcher`] and [`TextStream`] stand between text and tokens.
 //! - [`Runner`] is the interface to a model at work: a [`Batch`] in, [`Logits`] out, and the keys
 //!   and values of sequences kept between batches.
@@ -41,6 +42,7 @@ mod ref_pool;
 mod runner;
 mod sampler;
 mod scheduler;
+mod session;
 mod spec;
 mod state_table;
 mod stop;
@@ -65,6 +67,7 @@ pub use logprobs::{Logprob, TokenLogprob};
 pub use model::{Model, ModelOptions, Prompt};
 pub use runner::{Logits, Rows, Runner};
 pub use sampler::{DryOptions, MirostatOptions, MirostatVersion, Sampler, SamplerOptions};
+pub use session::{Answer, Session};
 pub use spec::{
     Activation, AttentionSpec, BlockSpec, ChannelMixer, DeltaNetSpec, EmbeddingSpec, ExpertsSpec,
     GroupLimit, HiddenLayer, LatentAttentionSpec, MlpSpec, ModelSpec, NormKind, NormSpec,

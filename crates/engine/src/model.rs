@@ -155,7 +155,7 @@ impl Model {
         let constraint = options.grammar.as_ref().map(compile).transpose()?;
         let (sender, receiver) = async_channel::unbounded();
         let request = Request { prompt: prompt.clone(), options, constraint, sender, place };
-        self.send(Work::Generate(request))?;
+        self.send(Work::Generate(Box::new(request)))?;
         Ok(Generation::new(receiver, prompt, self.clone()))
     }
 

@@ -12,6 +12,7 @@ mod pace;
 mod queue;
 mod sequence;
 mod share;
+mod speculation;
 
 use std::{
     sync::Arc,
@@ -54,7 +55,7 @@ pub(crate) struct Limits {
 /// What the engine is asked for.
 #[derive(Debug)]
 pub(crate) enum Work {
-    Generate(Request),
+    Generate(Box<Request>),
     Embed { inputs: Vec<EmbedInput>, place: Place },
 }
 
@@ -71,6 +72,9 @@ pub(crate) struct Request {
 
 /// Tokens that it is worth waiting for while another request reads them: fewer are read as soon.
 const WORTH_WAITING: usize = 8;
+
+/// Most tokens that are guessed in one step.
+const MAX_GUESSED: usize = 16;
 
 /// Tells the time; a test's clock stands still.
 type Clock = Box<dyn Fn() -> Instant + Send>;
@@ -120,7 +124,7 @@ impl<R: Runner> Scheduler<R> {
     /// Takes something, to be worked on when there is room.
     pub(crate) fn accept(&mut self, work: Work) {
         match work {
-            Work::Generate(request) => self.waiting.push(request),
+            Work::Generate(request) => self.waiting.push(*request),
             Work::Embed { inputs, place } => {
                 let place = Arc::new(place);
                 for input in inputs {
@@ -298,20 +302,38 @@ impl<R: Runner> Scheduler<R> {
     fn fill_batch(&mut self, waiting: Waiting) -> usize {
         self.batch.clear();
         // Those that generate come first: their readers wait for the next word.
+        self.guess();
+        let mut n_left = self.active.iter().filter(|s| s.is_generating()).count();
         for sequence in self.active.iter_mut().filter(|s| s.is_generating()) {
-            sequence.add_to(&mut self.batch, 1);
+            // One place is for each of the others.
+            n_left -= 1;
+            let room = self.limits.n_batch - self.batch.len() - n_left;
+            sequence.add_next_to(&mut self.batch, room);
         }
         let n_generating = self.batch.len();
         let reading = || self.active.iter().filter(|s| s.is_reading());
         let wants: Vec<Want> =
             reading().map(|s| Want { n_tokens: s.n_pending(), priority: s.priority() }).collect();
         let room = self.pace.room(waiting).max(wants.len());
-        let shares = share(room.min(self.limits.n_batch - n_generating), &wants);
+        let shares = share(room.min(self.limits.n_batch.saturating_sub(n_generating)), &wants);
         let reading = self.active.iter_mut().filter(|s| s.is_reading());
         for (sequence, n) in reading.zip(shares) {
             sequence.add_to(&mut self.batch, n);
         }
         self.batch.len() - n_generating
+    }
+
+    /// Lets those that generate guess, as long as they are few: what many run at once is bound by
+    /// arithmetic, and a wrong guess is arithmetic for nothing.
+    fn guess(&mut self) {
+        // Where a sequence cannot be shortened, a wrong guess could not be taken back.
+        if self.runner.needs_checkpoints() {
+            return;
+        }
+        let n_generating = self.active.iter().filter(|s| s.is_generating()).count();
+        for sequence in self.active.iter_mut().filter(|s| s.is_generating()) {
+            sequence.guess(MAX_GUESSED / n_generating);
+        }
     }
 
     fn run_batch(&mut self) -> Result<()> {
@@ -326,9 +348,20 @@ impl<R: Runner> Scheduler<R> {
             let sequence = active.iter_mut().find(|s| s.id() == token.seq);
             sequence.expect("a batch is made of active sequences").take_logits(row, tokenizer);
         }
+        self.end_guesses();
         self.keep_checkpoints();
         self.shift_full_contexts();
         Ok(())
+    }
+
+    /// Takes what was guessed wrong out of the cache.
+    fn end_guesses(&mut self) {
+        for sequence in &mut self.active {
+            let n_right = sequence.end_guess() as u32;
+            if self.runner.n_cached(sequence.id()) > n_right {
+                self.runner.truncate(sequence.id(), n_right);
+            }
+        }
     }
 
     /// Notes what a batch that was given up has left in the cache.

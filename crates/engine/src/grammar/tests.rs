@@ -66,6 +66,31 @@ fn a_lark_grammar_is_followed() {
 }
 
 #[test]
+fn what_a_grammar_forces_is_known_without_the_model() {
+    let tokenizer = tokenizer();
+    let schema = json!({
+        "type": "object",
+        "properties": {"description": {"type": "boolean"}},
+        "required": ["description"],
+        "additionalProperties": false,
+        "x-guidance": {"whitespace_flexible": false},
+    });
+    let grammar = Grammar::JsonSchema(schema);
+    let mut constraint = GrammarCompiler::default().compile(&grammar, &tokenizer).unwrap();
+    let forced = constraint.forced();
+    let text = tokenizer.decode(&forced);
+    assert!(text.starts_with(r#"{"descr"#), "{text:?}");
+    assert_eq!(forced, tokenizer.encode(&text, Special::AsText).unwrap(), "as the tokenizer does");
+    // What is forced is what the masks leave, token for token.
+    for token in forced {
+        let mut logits = vec![0.0; tokenizer.vocab().len()];
+        constraint.mask(&mut logits).unwrap();
+        assert_eq!(logits[token as usize], 0.0);
+        constraint.accept(token).unwrap();
+    }
+}
+
+#[test]
 fn what_cannot_be_honoured_is_refused_before_anything_runs() {
     let compiler = GrammarCompiler::default();
     for (grammar, want) in [

@@ -30,6 +30,15 @@ pub(super) struct Candidates {
     curvature: Vec<f32>,
 }
 
+/// Logits that are compared with a bar at once.
+const CHUNK: usize = 32;
+
+/// Whether any logit exceeds a bar; what is no number does not. Without a branch, so that it is done
+/// for many lanes at a time.
+fn any_above(logits: &[f32], bar: f32) -> bool {
+    logits.iter().fold(false, |any, &x| any | (x > bar))
+}
+
 fn best_first(a: &Candidate, b: &Candidate) -> Ordering {
     b.logit.total_cmp(&a.logit).then(a.id.cmp(&b.id))
 }
@@ -53,10 +62,18 @@ impl Candidates {
 
     /// The first of the largest; `None` if no logit is a finite number.
     pub(super) fn greedy(&self) -> Option<TokenId> {
-        let larger = |max: f32, &x: &f32| if x > max && x < f32::INFINITY { x } else { max };
-        let max = self.logits.iter().fold(f32::NEG_INFINITY, larger);
-        let first = self.logits.iter().position(|&x| x == max && x.is_finite())?;
-        TokenId::try_from(first).ok()
+        let (mut best, mut max) = (None, f32::NEG_INFINITY);
+        for (ids, chunk) in (0..).step_by(CHUNK).zip(self.logits.chunks(CHUNK)) {
+            if !any_above(chunk, max) {
+                continue;
+            }
+            for (id, &x) in (ids..).zip(chunk) {
+                if x > max && x < f32::INFINITY {
+                    (best, max) = (Some(id), x);
+                }
+            }
+        }
+        best
     }
 
     /// Makes candidates of the `k` best; 0 takes all that are possible.
@@ -74,13 +91,10 @@ impl Candidates {
 
     /// One pass with a bar that rises: what does not exceed the worst of `k` others is out.
     fn select_best(&mut self, k: usize) {
-        /// Logits that are compared with the bar at once.
-        const CHUNK: usize = 32;
         let max_len = 2 * k.max(CHUNK) + CHUNK;
         let mut bar = f32::NEG_INFINITY;
         for (ids, chunk) in (0..).step_by(CHUNK).zip(self.logits.chunks(CHUNK)) {
-            // Without a branch, so that it is done for many lanes at a time. A NaN exceeds nothing.
-            if !chunk.iter().fold(false, |any, &x| any | (x > bar)) {
+            if !any_above(chunk, bar) {
                 continue;
             }
             self.kept.extend((ids..).zip(chunk).filter(|(_, x)| **x > bar).map(candidate));

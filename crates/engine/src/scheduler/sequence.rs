@@ -17,11 +17,17 @@ use crate::{
     tokenizer::Tokenizer,
 };
 
-use super::{Place, Request};
+use super::{
+    Place, Request,
+    speculation::{Speculation, look_up},
+};
 
 /// How long before the end of a prompt a copy is kept: more tokens than templates put behind the
 /// last message, which are other ones in the next turn.
 const CHECKPOINT_DISTANCE: usize = 8;
+
+/// Most tokens that are taken at once because a grammar forces them, and the one before.
+const MAX_FORCED: usize = 64;
 
 /// A request's state between steps.
 #[derive(Debug)]
@@ -44,6 +50,13 @@ pub(super) struct Sequence {
     options: GenerateOptions,
     sampler: Sampler,
     constraint: Option<Constraint>,
+    speculation: Speculation,
+    /// Tokens behind `tokens` that the batch at work runs on trial.
+    draft: Vec<TokenId>,
+    /// How many of them have turned out right.
+    n_accepted: usize,
+    /// Whether the next logits are those of `tokens`.
+    is_on_track: bool,
     /// The logits under the constraint; kept for its memory.
     masked: Vec<f32>,
     text: TextStream,
@@ -78,8 +91,12 @@ impl Sequence {
             sampler: Sampler::new(options.sampler.clone())?,
             text: TextStream::new(),
             stop: StopMatcher::new(options.stop.iter().cloned()),
+            speculation: Speculation::new(options.n_draft),
             options,
             constraint,
+            draft: Vec::new(),
+            n_accepted: 0,
+            is_on_track: true,
             masked: Vec::new(),
             piece: Piece::default(),
             sender,
@@ -96,7 +113,7 @@ impl Sequence {
 
     /// Whether its next token comes with the next step.
     pub(super) fn is_generating(&self) -> bool {
-        self.n_generated > 0 && self.n_pending() == 1
+        self.n_generated > 0 && self.n_pending() <= MAX_FORCED
     }
 
     /// Whether it takes part in steps with more than its next token.
@@ -127,6 +144,28 @@ impl Sequence {
         self.sender.is_closed()
     }
 
+    /// Guesses what follows, for the next batch, at most `room` tokens.
+    pub(super) fn guess(&mut self, room: usize) {
+        let n_left = self.options.n_predict.unwrap_or(usize::MAX) - self.n_generated;
+        // A guess is run only where a token could stand, and never the last one.
+        let n_free = self.n_ctx.saturating_sub(self.tokens.len());
+        let n_max = room.min(n_left.saturating_sub(1)).min(n_free);
+        let n = self.speculation.len(n_max);
+        self.draft.clear();
+        self.draft.extend_from_slice(look_up(&self.tokens, n));
+    }
+
+    /// Puts what is pending into a batch, and the guess behind it, at most `room` tokens.
+    pub(super) fn add_next_to(&mut self, batch: &mut Batch, room: usize) {
+        let room_for_guess = room.saturating_sub(self.n_pending());
+        self.draft.truncate(room_for_guess);
+        self.add_to(batch, room);
+        let pos = u32::try_from(self.n_run).expect("a context is shorter than 2^32 tokens");
+        for (&token, pos) in self.draft.iter().zip(pos..) {
+            batch.push(self.id, pos, token, true);
+        }
+    }
+
     /// Puts the next tokens into a batch, at most `room`.
     pub(super) fn add_to(&mut self, batch: &mut Batch, room: usize) {
         let n = self.n_pending().min(room);
@@ -138,25 +177,75 @@ impl Sequence {
         let pos = u32::try_from(self.n_run).expect("a context is shorter than 2^32 tokens");
         batch.push_slice(self.id, pos, &self.tokens[self.n_run..end], end == self.tokens.len());
         self.n_run = end;
+        self.is_on_track = true;
     }
 
-    /// Chooses the next token and sends the text it completes. Shapes: `logits` is `[n_vocab]`.
+    /// Chooses the next token and sends the text it completes. Logits behind a guess that was wrong
+    /// are those of another text, and ignored. Shapes: `logits` is `[n_vocab]`.
     pub(super) fn take_logits(&mut self, logits: &[f32], tokenizer: &Tokenizer) {
+        if self.is_done || !self.is_on_track {
+            return;
+        }
         self.prompt_done.get_or_insert_with(Instant::now);
         if self.options.n_predict == Some(0) {
             return self.finish(EndReason::Length);
         }
-        let token = match self.choose(logits, tokenizer) {
+        let token = match self.choose(logits) {
             Ok(token) => token,
             Err(error) => return self.fail(error),
         };
+        self.is_on_track = self.draft.get(self.n_accepted) == Some(&token);
+        if self.is_on_track {
+            self.n_run += 1;
+            self.n_accepted += 1;
+        }
+        self.take_token(token, Some(logits), tokenizer);
+        self.take_forced(tokenizer);
+    }
+
+    /// The next token, among those that the grammar allows.
+    fn choose(&mut self, logits: &[f32]) -> Result<TokenId> {
+        let pos = u32::try_from(self.tokens.len() - 1).unwrap_or(u32::MAX);
+        let nothing = Error::NotFinite { pos };
+        let Some(constraint) = &mut self.constraint else {
+            return self.sampler.sample(logits, &self.tokens).ok_or(nothing);
+        };
+        self.masked.clear();
+        self.masked.extend_from_slice(logits);
+        constraint.mask(&mut self.masked)?;
+        self.sampler.sample(&self.masked, &self.tokens).ok_or(nothing)
+    }
+
+    /// Takes the tokens that the grammar leaves no choice about, as far as they are known.
+    fn take_forced(&mut self, tokenizer: &Tokenizer) {
+        // Log-probabilities need logits; behind a right guess the next ones are there.
+        if self.is_done || self.options.logprobs.is_some() || self.is_on_track {
+            return;
+        }
+        let Some(constraint) = &mut self.constraint else { return };
+        let n_max = self.n_ctx.saturating_sub(self.tokens.len()).min(MAX_FORCED - 1);
+        for token in constraint.forced().into_iter().take(n_max) {
+            if !self.is_done {
+                self.take_token(token, None, tokenizer);
+            }
+        }
+    }
+
+    /// Appends a token and sends the text it completes.
+    fn take_token(&mut self, token: TokenId, logits: Option<&[f32]>, tokenizer: &Tokenizer) {
         self.tokens.push(token);
         self.n_generated += 1;
         if tokenizer.vocab().is_end_of_generation(token) {
             return self.finish(EndReason::Stop);
         }
+        if let Some(constraint) = &mut self.constraint
+            && let Err(error) = constraint.accept(token)
+        {
+            return self.fail(error.into());
+        }
         self.piece.tokens.push(token);
-        self.piece.logprobs.extend(self.options.logprobs.map(|n| logprob(logits, token, n)));
+        let n_logprobs = self.options.logprobs.zip(logits);
+        self.piece.logprobs.extend(n_logprobs.map(|(n, logits)| logprob(logits, token, n)));
         let mut text = String::new();
         self.text.push(tokenizer.bytes(token), &mut text);
         self.take_text(&text);
@@ -165,21 +254,13 @@ impl Sequence {
         }
     }
 
-    /// The next token, among those that the grammar allows.
-    fn choose(&mut self, logits: &[f32], tokenizer: &Tokenizer) -> Result<TokenId> {
-        let pos = u32::try_from(self.n_run - 1).unwrap_or(u32::MAX);
-        let nothing = Error::NotFinite { pos };
-        let Some(constraint) = &mut self.constraint else {
-            return self.sampler.sample(logits, &self.tokens).ok_or(nothing);
-        };
-        self.masked.clear();
-        self.masked.extend_from_slice(logits);
-        constraint.mask(&mut self.masked)?;
-        let token = self.sampler.sample(&self.masked, &self.tokens).ok_or(nothing)?;
-        if !tokenizer.vocab().is_end_of_generation(token) {
-            constraint.accept(token)?;
-        }
-        Ok(token)
+    /// Forgets the guess once its batch is over; answers how many of the tokens that were run are
+    /// the sequence's.
+    pub(super) fn end_guess(&mut self) -> usize {
+        self.speculation.observe(self.draft.len(), self.n_accepted);
+        self.draft.clear();
+        self.n_accepted = 0;
+        self.n_run
     }
 
     fn take_text(&mut self, text: &str) {
@@ -273,6 +354,7 @@ impl Sequence {
     /// Notes that the cache holds the first `n` tokens and no others.
     pub(super) fn set_run(&mut self, n: usize) {
         self.n_run = n;
+        self.draft.clear();
     }
 
     /// What the cache holds of an ended sequence, of which `n_cached` tokens are there; nothing
@@ -322,6 +404,8 @@ impl Sequence {
             n_prompt: self.n_prompt,
             n_prompt_cached: self.n_prompt_cached,
             n_generated: self.n_generated,
+            n_drafted: self.speculation.n_drafted,
+            n_accepted: self.speculation.n_accepted,
             prompt_duration: prompt_done - started,
             generate_duration: now - prompt_done,
         }

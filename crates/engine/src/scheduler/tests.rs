@@ -3,6 +3,8 @@
 mod fake_runner;
 mod pacing;
 mod reuse;
+mod soak;
+mod speculating;
 
 use async_channel::Receiver;
 use proptest::prelude::*;

@@ -19,6 +19,9 @@ use crate::{
     sampler::SamplerOptions,
 };
 
+/// The first of some tokens that are text and end nothing.
+pub(super) const FIRST_TEXT: TokenId = 300;
+
 /// Checks that batches continue their sequences, and answers by what they have seen.
 pub(super) struct FakeRunner {
     n_vocab: usize,
@@ -32,6 +35,8 @@ pub(super) struct FakeRunner {
     pub(super) n_batches: usize,
     /// Tokens run, whatever became of them.
     pub(super) n_run: usize,
+    /// Only so many tokens from [`FIRST_TEXT`] on are possible, and only so many of the last ones matter.
+    pub(super) narrow: Option<(usize, usize)>,
     /// Whether a sequence can be taken over whole or not at all, and not be shifted.
     pub(super) is_stateful: bool,
     pub(super) time: FakeTime,
@@ -89,14 +94,18 @@ impl FakeRunner {
     }
 
     fn logits_after(&self, seen: &[TokenId]) -> Vec<f32> {
+        let (n_possible, n_recent) = self.narrow.unwrap_or((self.n_vocab, seen.len()));
         let mut hasher = DefaultHasher::new();
-        seen.hash(&mut hasher);
+        seen[seen.len().saturating_sub(n_recent)..].hash(&mut hasher);
         let mut bits = hasher.finish();
         let mut next = || {
             bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             (bits >> 40) as f32 / (1 << 22) as f32
         };
-        (0..self.n_vocab).map(|_| next()).collect()
+        let first = if self.narrow.is_some() { FIRST_TEXT as usize } else { 0 };
+        let possible = first..first + n_possible;
+        let logit = |id| if possible.contains(&id) { next() } else { f32::NEG_INFINITY };
+        (0..self.n_vocab).map(logit).collect()
     }
 }
 
@@ -203,6 +212,7 @@ pub(super) fn scheduler(limits: Limits) -> Scheduler<FakeRunner> {
     let tokenizer = tokenizer();
     let time = FakeTime::new();
     let mut runner = FakeRunner {
+        narrow: None,
         is_stateful: false,
         time: time.clone(),
         cost: (Duration::from_millis(10), Duration::from_millis(1)),
@@ -232,7 +242,7 @@ pub(super) fn ask<R: Runner>(
     let (sender, receiver) = async_channel::unbounded();
     let (prompt, options) = (prompt.to_vec(), options.clone());
     let request = Request { prompt, options, constraint: None, sender, place: None };
-    scheduler.accept(Work::Generate(request));
+    scheduler.accept(Work::Generate(Box::new(request)));
     receiver
 }
 

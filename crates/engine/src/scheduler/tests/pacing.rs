@@ -126,7 +126,7 @@ fn a_waiting_request_that_is_gone_gives_its_place_back() {
     let (sender, receiver) = async_channel::unbounded();
     let (prompt, place) = (vec![6], places.take());
     let request = Request { prompt, options: options(3, 1), constraint: None, sender, place };
-    s.accept(Work::Generate(request));
+    s.accept(Work::Generate(Box::new(request)));
     assert!(places.take().is_none());
     drop(receiver);
     s.step();
