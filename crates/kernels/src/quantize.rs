@@ -2,8 +2,8 @@
 //!
 //! Scales are chosen for the least squared error, weighted by how much each column matters where
 //! that is known (an importance matrix). [`fit`] and [`affine`] find one group's scale or line,
-//! [`two_level`] the integer scales of a block's groups, [`grid`] the nearest point of a codebook;
-//! the other modules write the formats.
+//! [`two_level`] and [`lines`] the integer scales and minimums of a block's groups, [`grid`] the
+//! nearest point of a codebook; the other modules write the formats.
 
 mod affine;
 mod classic;
@@ -12,9 +12,11 @@ mod fit;
 mod grid;
 mod iq1;
 mod k_quants;
+mod lines;
 mod ternary;
 mod two_level;
 mod uneven;
+mod wide;
 
 use camelid_gguf::TensorType;
 use half::{bf16, f16};

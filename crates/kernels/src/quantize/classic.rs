@@ -2,7 +2,7 @@
 
 use super::{
     Block,
-    affine::{Line, best_line},
+    affine::{Group, Line},
     fit::{Integers, best_scale, code, inverse},
 };
 
@@ -44,7 +44,7 @@ fn integer_codes(block: &Block<'_>, n_bits: u32, out: &mut [u8]) -> [u8; 32] {
 
 /// Writes a scale and the lowest value and returns the codes from 0 to `high`.
 fn line_codes(block: &Block<'_>, high: f32, out: &mut [u8]) -> [u8; 32] {
-    let line = best_line(block.x, block.weights, high, false);
+    let line = Group::new(block.x, block.weights, high).best_line(false);
     let scale = block.put_scale(line.scale, out);
     let line = Line { scale, min: -block.put_scale(-line.min, &mut out[2..]) };
     std::array::from_fn(|i| line.code(block.x[i], high))

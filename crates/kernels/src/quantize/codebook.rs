@@ -7,6 +7,7 @@ use super::{
     fit::{Codes, Fit, inverse},
     grid::Grid,
     two_level::{self, Scales, Steps},
+    wide::wide,
 };
 use crate::block::codebook as format;
 
@@ -52,6 +53,13 @@ impl<const DIM: usize> Codes for Magnitudes<DIM> {
     }
 
     fn fit(&self, x: &[f32], w: &[f32], inverse_scale: f32) -> Fit {
+        wide(|| self.fit_inline(x, w, inverse_scale))
+    }
+}
+
+impl<const DIM: usize> Magnitudes<DIM> {
+    #[inline(always)]
+    fn fit_inline(&self, x: &[f32], w: &[f32], inverse_scale: f32) -> Fit {
         let mut fit = Fit::default();
         for (x, w) in x.as_chunks::<DIM>().0.iter().zip(w.as_chunks::<DIM>().0) {
             let nearest = self.grid.nearest(&x.map(|x| x * inverse_scale), w);

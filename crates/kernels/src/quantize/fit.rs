@@ -4,6 +4,8 @@
 //! `sum(w x q) / sum(w q^2)`. Whatever the codes of a format are, those two sums say how good they
 //! are, so searching for scales is written once: over [`Codes`].
 
+use super::wide::wide;
+
 /// `1 / x`, and 0 for 0 and for numbers so small that their inverse is infinite.
 pub(super) fn inverse(x: f32) -> f32 {
     let inverse = 1.0 / x;
@@ -19,6 +21,7 @@ pub(super) fn code(x: f32, inverse_scale: f32, low: i32, high: i32) -> i32 {
 }
 
 /// The nearest integer within whole `low..=high`.
+#[inline(always)]
 pub(super) fn nearest(x: f32, low: f32, high: f32) -> f32 {
     (x.max(low).min(high) + ROUND) - ROUND
 }
@@ -126,6 +129,11 @@ impl Codes for Integers {
 
 /// Adds up the sums of a code for each element, in eight lanes.
 pub(super) fn sum_lanes(x: &[f32], w: &[f32], code: impl Fn(f32) -> f32) -> Fit {
+    wide(|| sum_lanes_inline(x, w, &code))
+}
+
+#[inline(always)]
+fn sum_lanes_inline(x: &[f32], w: &[f32], code: &impl Fn(f32) -> f32) -> Fit {
     let (mut xq, mut qq) = ([0.0f32; 8], [0.0f32; 8]);
     for (x, w) in x.as_chunks::<8>().0.iter().zip(w.as_chunks::<8>().0) {
         for i in 0..8 {

@@ -38,6 +38,7 @@ impl<const DIM: usize> Grid<DIM> {
     }
 
     /// The index of the point of least weighted error.
+    #[inline(always)]
     pub(super) fn nearest(&self, x: &[f32; DIM], w: &[f32; DIM]) -> u16 {
         let n_values = self.thresholds.len() + 1;
         let cell = x.iter().rev().fold(0, |cell, x| {

@@ -2,9 +2,9 @@
 
 use super::{
     Block,
-    affine::{self, Lines},
     classic::put_nibbles,
     fit::{Integers, code, inverse},
+    lines::{self, LineShape, Lines},
     two_level::{self, Scales, Steps},
 };
 
@@ -12,7 +12,7 @@ use super::{
 const LEN: usize = 256;
 
 pub(super) fn write_q2_k(block: &Block<'_>, out: &mut [u8]) {
-    let lines = affine::fit_block(block, 16, 3.0, 15.0);
+    let lines = lines::fit_block(block, LineShape { group: 16, high: 3.0, max_step: 15.0 });
     for (out, (scale, min)) in out.iter_mut().zip(lines.steps) {
         *out = scale | min << 4;
     }
@@ -37,13 +37,13 @@ pub(super) fn write_q3_k(block: &Block<'_>, out: &mut [u8]) {
 }
 
 pub(super) fn write_q4_k(block: &Block<'_>, out: &mut [u8]) {
-    let lines = affine::fit_block(block, 32, 15.0, 63.0);
+    let lines = lines::fit_block(block, LineShape { group: 32, high: 15.0, max_step: 63.0 });
     put_head(block, &lines, out);
     put_quarters(&line_codes(block, &lines, 32, 15.0), &mut out[16..]);
 }
 
 pub(super) fn write_q5_k(block: &Block<'_>, out: &mut [u8]) {
-    let lines = affine::fit_block(block, 32, 31.0, 63.0);
+    let lines = lines::fit_block(block, LineShape { group: 32, high: 31.0, max_step: 63.0 });
     put_head(block, &lines, out);
     let codes = line_codes(block, &lines, 32, 31.0);
     put_high_bits(&codes, 4, &mut out[16..48]);

@@ -45,6 +45,7 @@ impl<const SIGNED_SCALE: bool> Values<SIGNED_SCALE> {
     }
 
     /// The nearest value.
+    #[inline(always)]
     fn nearest(&self, x: f32) -> f32 {
         self.values.array_windows().fold(self.values[0], |value, [low, high]| {
             if x > (low + high) / 2.0 { *high } else { value }
