@@ -83,10 +83,10 @@ impl BlockFormat {
         PANEL / self.len * self.bytes
     }
 
-    /// How a tile over `n_cols` columns is filled.
-    pub(crate) fn tile_shape(&self, n_cols: usize) -> TileShape {
+    /// How a tile is filled by rows of `n_bytes`.
+    pub(crate) fn tile_shape(&self, n_bytes: usize) -> TileShape {
         TileShape {
-            n_groups: n_cols / self.group,
+            n_groups: n_bytes / self.bytes * (self.len / self.group),
             group: self.group,
             has_mins: self.has_mins,
             // Codes reach as far above their zero as below, or less.

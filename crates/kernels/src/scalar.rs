@@ -14,5 +14,5 @@ pub(crate) use dot::mul_band;
 pub(crate) use gemm::{FloatRows, MAX_K, gemm, widen};
 pub(crate) use quantize::quantize;
 pub(crate) use softmax::{Running, soften, widen_codes};
-pub(crate) use tile::{TileShape, mul_tile, unpack_tile};
+pub(crate) use tile::{TileShape, mul_rows, mul_tile};
 pub(crate) use vector::{Sigmoid, dot_f32, exp_sum, gate, softcap};

@@ -31,9 +31,13 @@ pub struct Kernels {
     mul_band: unsafe fn(FloatType, &mut FloatBand<'_, '_>),
     quantize: unsafe fn(&[f32], PanelSpec, &mut ActivationPanel),
     prefetch: unsafe fn(*const u8, usize),
-    unpack_tile: unsafe fn(&BlockFormat, &[&[u8]; TILE_ROWS], &mut Tile),
+    mul_rows: MulRowsFn,
     mul_tile: unsafe fn(&Tile, TileShape, &[ActivationPanel], &mut [RowLanes]),
 }
+
+/// `format`, `rows`, `x`, `sums`, `tile` of [`Kernels::mul_rows`].
+type MulRowsFn =
+    unsafe fn(&BlockFormat, &[&[u8]; TILE_ROWS], &[ActivationPanel], &mut [RowLanes], &mut Tile);
 
 /// `n`, `a`, `b`, `c` of [`Kernels::gemm`].
 type GemmFn = unsafe fn(usize, &[[f32; MAX_K]], FloatRows<'_>, &mut [f32]);
@@ -53,7 +57,7 @@ const SCALAR: Kernels = Kernels {
     mul_band: scalar::mul_band,
     quantize: scalar::quantize,
     prefetch: |_, _| (),
-    unpack_tile: scalar::unpack_tile,
+    mul_rows: scalar::mul_rows,
     mul_tile: scalar::mul_tile,
 };
 
@@ -71,7 +75,7 @@ const AVX2: Kernels = Kernels {
     mul_band: avx2::mul_band,
     quantize: avx2::quantize,
     prefetch: crate::x86_64::prefetch,
-    unpack_tile: avx2::unpack_tile,
+    mul_rows: avx2::mul_rows,
     mul_tile: avx2::mul_tile,
 };
 
@@ -89,7 +93,7 @@ const AVX512: Kernels = Kernels {
     mul_band: avx512::mul_band,
     quantize: avx512::quantize,
     prefetch: crate::x86_64::prefetch,
-    unpack_tile: avx512::unpack_tile,
+    mul_rows: avx512::mul_rows,
     mul_tile: avx512::mul_tile,
 };
 
@@ -237,21 +241,26 @@ impl Kernels {
         unsafe { (self.prefetch)(x.as_ptr().cast(), size_of_val(x)) }
     }
 
-    /// Unpacks the same panel of 16 rows.
+    /// Multiplies the same panel of 16 rows with each token's activations and adds the products to
+    /// that token's sums: the same bits in every row.
     ///
-    /// Shapes: each of `blocks` is as many whole blocks, a panel's at most.
+    /// Shapes: `x` and `sums` are `[n_tokens]`; each of `rows` is as many whole blocks, a panel's
+    /// at most. `tile` is room to work in.
     #[expect(unsafe_code, reason = "calls the row's routine")]
-    pub(crate) fn unpack_tile(
+    pub(crate) fn mul_rows(
         &self,
         format: &BlockFormat,
-        blocks: &[&[u8]; TILE_ROWS],
+        rows: &[&[u8]; TILE_ROWS],
+        x: &[ActivationPanel],
+        sums: &mut [RowLanes],
         tile: &mut Tile,
     ) {
-        let n_bytes = blocks[0].len();
+        let n_bytes = rows[0].len();
         assert!(n_bytes.is_multiple_of(format.bytes) && n_bytes <= format.panel_bytes());
-        assert!(blocks.iter().all(|blocks| blocks.len() == n_bytes));
+        assert!(rows.iter().all(|row| row.len() == n_bytes));
+        assert_eq!(x.len(), sums.len());
         // SAFETY: rows are handed out only where the CPU has their instructions.
-        unsafe { (self.unpack_tile)(format, blocks, tile) }
+        unsafe { (self.mul_rows)(format, rows, x, sums, tile) }
     }
 
     /// Adds a tile's products with each token's activations to the token's sums.

@@ -140,8 +140,7 @@ impl Grid<'_> {
         let ahead = &ahead[..ahead.len().min(n_bytes * TILE_ROWS)];
         let (ahead, later) = ahead.split_at(ahead.len() / 2);
         kernels.prefetch(ahead);
-        kernels.unpack_tile(format, &rows, tile);
+        kernels.mul_rows(format, &rows, x, sums, tile);
         kernels.prefetch(later);
-        kernels.mul_tile(tile, format.tile_shape(n_cols), x, sums);
     }
 }

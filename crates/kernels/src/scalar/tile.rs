@@ -4,8 +4,24 @@ use crate::activation::ActivationPanel;
 use crate::block::BlockFormat;
 use crate::tile::{RowLanes, RowPanel, TILE_ROWS, Tile};
 
+/// Multiplies the same panel of 16 rows with each token's activations and adds the products to
+/// that token's sums.
+///
+/// Shapes: `x` and `sums` are `[n_tokens]`; each of `rows` is as many whole blocks, a panel's at
+/// most. `tile` is room to work in.
+pub(crate) fn mul_rows(
+    format: &BlockFormat,
+    rows: &[&[u8]; TILE_ROWS],
+    x: &[ActivationPanel],
+    sums: &mut [RowLanes],
+    tile: &mut Tile,
+) {
+    unpack_tile(format, rows, tile);
+    mul_tile(tile, format.tile_shape(rows[0].len()), x, sums);
+}
+
 /// Unpacks the same panel of 16 rows.
-pub(crate) fn unpack_tile(format: &BlockFormat, blocks: &[&[u8]; TILE_ROWS], tile: &mut Tile) {
+fn unpack_tile(format: &BlockFormat, blocks: &[&[u8]; TILE_ROWS], tile: &mut Tile) {
     let mut panel = RowPanel::EMPTY;
     for (row_idx, blocks) in blocks.iter().enumerate() {
         (format.unpack_panel)(blocks, &mut panel);

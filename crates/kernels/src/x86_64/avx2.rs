@@ -14,8 +14,7 @@ pub(crate) use dot::{dot_f32, mul_band};
 pub(crate) use gemm::gemm;
 pub(crate) use quantize::quantize;
 pub(crate) use softmax::{soften, widen, widen_codes};
-pub(crate) use tile::mul_tile;
-pub(crate) use unpack::unpack_tile;
+pub(crate) use tile::{mul_rows, mul_tile};
 pub(crate) use vector::{exp_sum, gate, softcap};
 
 /// Whether this CPU has every instruction that the routines here use.

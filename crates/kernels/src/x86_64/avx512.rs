@@ -2,6 +2,7 @@
 //! Lake, AMD from Zen 4.
 
 mod dot;
+mod few;
 mod gemm;
 mod mem;
 mod quantize;
@@ -12,11 +13,11 @@ mod unpack;
 mod vector;
 
 pub(crate) use dot::mul_band;
+pub(crate) use few::mul_rows;
 pub(crate) use gemm::gemm;
 pub(crate) use quantize::quantize;
 pub(crate) use softmax::{soften, widen, widen_codes};
 pub(crate) use tile::mul_tile;
-pub(crate) use unpack::unpack_tile;
 pub(crate) use vector::{dot_f32, exp_sum, gate, softcap};
 
 /// Whether this CPU has every instruction that the routines here use.

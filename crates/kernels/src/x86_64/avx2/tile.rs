@@ -7,12 +7,27 @@
 use std::arch::x86_64::*;
 
 use super::mem::{load_f32, load_u8, store_f32};
+use super::unpack::unpack_tile;
 use crate::activation::ActivationPanel;
+use crate::block::BlockFormat;
 use crate::scalar::TileShape;
-use crate::tile::{RowLanes, Tile};
+use crate::tile::{RowLanes, TILE_ROWS, Tile};
 
 /// Tokens whose sums fit the registers.
 const MAX_TOKENS: usize = 6;
+
+/// See [`crate::scalar::mul_rows`]; the same bits.
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(crate) fn mul_rows(
+    format: &BlockFormat,
+    rows: &[&[u8]; TILE_ROWS],
+    x: &[ActivationPanel],
+    sums: &mut [RowLanes],
+    tile: &mut Tile,
+) {
+    unpack_tile(format, rows, tile);
+    mul_tile(tile, format.tile_shape(rows[0].len()), x, sums);
+}
 
 /// See [`crate::scalar::mul_tile`]; the same bits.
 #[target_feature(enable = "avx2,fma,f16c")]

@@ -9,7 +9,7 @@ use crate::tile::{RowPanel, TILE_ROWS, Tile};
 
 /// Unpacks the same panel of 16 rows.
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(crate) fn unpack_tile(format: &BlockFormat, rows: &[&[u8]; TILE_ROWS], tile: &mut Tile) {
+pub(super) fn unpack_tile(format: &BlockFormat, rows: &[&[u8]; TILE_ROWS], tile: &mut Tile) {
     let mut panels = [const { RowPanel::EMPTY }; TILE_ROWS];
     for (row_idx, (panel, blocks)) in panels.iter_mut().zip(rows).enumerate() {
         (format.unpack_panel)(blocks, panel);

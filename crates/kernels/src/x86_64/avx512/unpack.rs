@@ -4,8 +4,8 @@
 //! codes after: fewer shuffles than the other way round, and splitting is the same for all lanes.
 //! Formats without a routine of their own are unpacked row by row in scalar code and transposed.
 
-mod k_quants;
-mod nibble;
+pub(super) mod k_quants;
+pub(super) mod nibble;
 mod q8_0;
 
 use std::arch::x86_64::*;
@@ -18,11 +18,11 @@ use crate::block::{BlockFormat, FP4_CODES, IQ4_CODES};
 use crate::tile::{RowPanel, TILE_ROWS, Tile};
 
 /// The same panel of each row of a tile.
-type Rows<'a> = [&'a [u8]; TILE_ROWS];
+pub(super) type Rows<'a> = [&'a [u8]; TILE_ROWS];
 
 /// Unpacks the same panel of 16 rows.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-pub(crate) fn unpack_tile(format: &BlockFormat, rows: &Rows<'_>, tile: &mut Tile) {
+pub(super) fn unpack_tile(format: &BlockFormat, rows: &Rows<'_>, tile: &mut Tile) {
     let n_blocks = rows[0].len() / format.bytes;
     match format.ty {
         TensorType::Q8_0 if n_blocks.is_multiple_of(2) => q8_0::unpack(rows, tile),
@@ -67,7 +67,7 @@ fn unpack_rows(format: &BlockFormat, rows: &Rows<'_>, tile: &mut Tile) {
 
 /// `N` bytes of a block. Offsets are constants, so the check is gone once blocks are arrays.
 #[inline]
-fn part<const N: usize>(block: &[u8], offset: usize) -> &[u8; N] {
+pub(super) fn part<const N: usize>(block: &[u8], offset: usize) -> &[u8; N] {
     block[offset..].first_chunk().expect("because a block is longer than its parts' offsets")
 }
 
@@ -88,7 +88,7 @@ fn parts<const BLOCK: usize, const N: usize>(
 /// Loads four 16-byte pieces.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 #[inline]
-fn join(pieces: [&[u8; 16]; 4]) -> __m512i {
+pub(super) fn join(pieces: [&[u8; 16]; 4]) -> __m512i {
     let joined = _mm512_castsi128_si512(load_u8x16(pieces[0]));
     let joined = _mm512_inserti32x4::<1>(joined, load_u8x16(pieces[1]));
     let joined = _mm512_inserti32x4::<2>(joined, load_u8x16(pieces[2]));
@@ -119,7 +119,7 @@ fn load_words(bytes: [&[u8; 64]; TILE_ROWS]) -> [__m512i; TILE_ROWS] {
 /// The halves of each byte.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 #[inline]
-fn split(bytes: __m512i) -> (__m512i, __m512i) {
+pub(super) fn split(bytes: __m512i) -> (__m512i, __m512i) {
     let low_halves = _mm512_set1_epi8(15);
     let high = _mm512_and_si512(_mm512_srli_epi16::<4>(bytes), low_halves);
     (_mm512_and_si512(bytes, low_halves), high)
@@ -141,17 +141,25 @@ fn transpose_heads(heads: [&[u8; 16]; TILE_ROWS]) -> [__m512i; 4] {
 ///
 /// They are gathered well before they are widened: a vector load right after the single stores
 /// would have to wait for all of them.
-type HalfLanes = [u16; TILE_ROWS];
+pub(super) type HalfLanes = [u16; TILE_ROWS];
 
 /// Widens one f16 of each row.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 #[inline]
-fn widen(halves: &HalfLanes) -> __m512 {
+pub(super) fn widen(halves: &HalfLanes) -> __m512 {
     _mm512_cvtph_ps(load_u16(halves))
 }
 
 /// The f16 at `offset`, as bits.
 #[inline]
-fn half_at(block: &[u8], offset: usize) -> u16 {
+pub(super) fn half_at(block: &[u8], offset: usize) -> u16 {
     u16::from_le_bytes([block[offset], block[offset + 1]])
+}
+
+/// `x | (y & mask)`, the mask in each byte.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+#[inline]
+pub(super) fn or_masked(x: __m512i, y: __m512i, mask: i8) -> __m512i {
+    // Truth table of a | (b & c).
+    _mm512_ternarylogic_epi32::<0b1111_1000>(x, y, _mm512_set1_epi8(mask))
 }

@@ -4,7 +4,8 @@
 use std::arch::x86_64::*;
 
 use super::{
-    HalfLanes, Rows, first_blocks, half_at, load_words, parts, split, transpose_heads, widen,
+    HalfLanes, Rows, first_blocks, half_at, load_words, or_masked, parts, split, transpose_heads,
+    widen,
 };
 use crate::tile::{RowLanes, TILE_ROWS, Tile};
 use crate::x86_64::avx512::mem::{load_u8, store_f32, store_u8};
@@ -13,7 +14,7 @@ use crate::x86_64::avx512::transpose::transpose_16x16;
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 pub(super) fn unpack_q4_k(rows: &Rows<'_>, tile: &mut Tile) {
     let blocks = first_blocks::<144>(rows);
-    unpack_scales(parts(blocks, 0), tile);
+    scales_q4_k::<144>(rows, tile);
     for (half, out) in tile.codes.as_chunks_mut::<32>().0.iter_mut().enumerate() {
         let columns = transpose_16x16(load_words(parts(blocks, 16 + 64 * half)));
         for (w, column) in columns.into_iter().enumerate() {
@@ -28,7 +29,7 @@ pub(super) fn unpack_q4_k(rows: &Rows<'_>, tile: &mut Tile) {
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 pub(super) fn unpack_q5_k(rows: &Rows<'_>, tile: &mut Tile) {
     let blocks = first_blocks::<176>(rows);
-    unpack_scales(parts(blocks, 0), tile);
+    scales_q4_k::<176>(rows, tile);
     // The high bits and the first quarter are neighbours.
     let columns = transpose_16x16(load_words(parts(blocks, 16)));
     let (high_bits, first) = columns.split_at(8);
@@ -54,10 +55,6 @@ pub(super) fn unpack_q5_k(rows: &Rows<'_>, tile: &mut Tile) {
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 pub(super) fn unpack_q6_k(rows: &Rows<'_>, tile: &mut Tile) {
     let blocks = first_blocks::<210>(rows);
-    let mut halves: HalfLanes = [0; TILE_ROWS];
-    for (half, block) in halves.iter_mut().zip(blocks) {
-        *half = half_at(block, 208);
-    }
     let high_bits = transpose_16x16(load_words(parts(blocks, 128)));
     for (half, out) in tile.codes.as_chunks_mut::<32>().0.iter_mut().enumerate() {
         let columns = transpose_16x16(load_words(parts(blocks, 64 * half)));
@@ -75,13 +72,19 @@ pub(super) fn unpack_q6_k(rows: &Rows<'_>, tile: &mut Tile) {
             store_u8(&mut out[w + 16].0, or_masked(high, for_high, 0x30));
         }
     }
-    unpack_q6_k_scales(parts(blocks, 192), widen(&halves), &mut tile.scales);
+    scales_q6_k(rows, tile);
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 pub(super) fn unpack_q2_k(rows: &Rows<'_>, tile: &mut Tile) {
+    unpack_crumbs(parts(first_blocks::<84>(rows), 16), tile);
+    scales_q2_k(rows, tile);
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+#[inline]
+pub(in crate::x86_64::avx512) fn scales_q2_k(rows: &Rows<'_>, tile: &mut Tile) {
     let blocks = first_blocks::<84>(rows);
-    unpack_crumbs(parts(blocks, 16), tile);
     let mut halves: [HalfLanes; 2] = [[0; TILE_ROWS]; 2];
     for (row_idx, block) in blocks.into_iter().enumerate() {
         halves[0][row_idx] = half_at(block, 80);
@@ -112,6 +115,13 @@ pub(super) fn unpack_q3_k(rows: &Rows<'_>, tile: &mut Tile) {
             store_u8(&mut codes.0, code);
         }
     }
+    scales_q3_k(rows, tile);
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+#[inline]
+pub(in crate::x86_64::avx512) fn scales_q3_k(rows: &Rows<'_>, tile: &mut Tile) {
+    let blocks = first_blocks::<110>(rows);
     // The last 16 bytes are two of codes, twelve of scales, and d.
     let [w0, w1, w2, w3] = transpose_heads(parts(blocks, 94));
     let join =
@@ -148,8 +158,15 @@ fn unpack_crumbs(bytes: [&[u8; 64]; TILE_ROWS], tile: &mut Tile) {
 /// Sixteen signed bytes per row.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 #[inline]
-fn unpack_q6_k_scales(scales: [&[u8; 16]; TILE_ROWS], d: __m512, out: &mut [RowLanes; 16]) {
-    for (out, word) in out.as_chunks_mut::<4>().0.iter_mut().zip(transpose_heads(scales)) {
+pub(in crate::x86_64::avx512) fn scales_q6_k(rows: &Rows<'_>, tile: &mut Tile) {
+    let blocks = first_blocks::<210>(rows);
+    let mut halves: HalfLanes = [0; TILE_ROWS];
+    for (half, block) in halves.iter_mut().zip(blocks) {
+        *half = half_at(block, 208);
+    }
+    let words = transpose_heads(parts(blocks, 192));
+    let d = widen(&halves);
+    for (out, word) in tile.scales.as_chunks_mut::<4>().0.iter_mut().zip(words) {
         let bytes = [
             _mm512_slli_epi32::<24>(word),
             _mm512_slli_epi32::<16>(word),
@@ -166,8 +183,8 @@ fn unpack_q6_k_scales(scales: [&[u8; 16]; TILE_ROWS], d: __m512, out: &mut [RowL
 /// The head of Q4_K and Q5_K; how the 6-bit numbers lie is told at the scalar form.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 #[inline]
-fn unpack_scales(heads: [&[u8; 16]; TILE_ROWS], tile: &mut Tile) {
-    let [d, a, b, c] = transpose_heads(heads);
+pub(in crate::x86_64::avx512) fn scales_q4_k<const BLOCK: usize>(rows: &Rows<'_>, tile: &mut Tile) {
+    let [d, a, b, c] = transpose_heads(parts(first_blocks::<BLOCK>(rows), 0));
     let dmin = _mm512_cvtph_ps(_mm512_cvtepi32_epi16(_mm512_srli_epi32::<16>(d)));
     let d = _mm512_cvtph_ps(_mm512_cvtepi32_epi16(d));
     let six_bits = _mm512_set1_epi32(0x3f3f_3f3f);
@@ -205,12 +222,4 @@ fn scale_bytes<const N: usize>(
             store_f32(&mut out.0, _mm512_mul_ps(factor, scale));
         }
     }
-}
-
-/// `x | (y & mask)`, the mask in each byte.
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-#[inline]
-fn or_masked(x: __m512i, y: __m512i, mask: i8) -> __m512i {
-    // Truth table of a | (b & c).
-    _mm512_ternarylogic_epi32::<0b1111_1000>(x, y, _mm512_set1_epi8(mask))
 }

@@ -79,6 +79,13 @@ pub(super) fn unpack_iq4_xs(rows: &Rows<'_>, tile: &mut Tile, table: &[u8; 16]) 
             (_mm512_shuffle_epi8(table, low), _mm512_shuffle_epi8(table, high))
         });
     }
+    scales_iq4_xs(rows, tile);
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+#[inline]
+pub(in crate::x86_64::avx512) fn scales_iq4_xs(rows: &Rows<'_>, tile: &mut Tile) {
+    let blocks = first_blocks::<136>(rows);
     // A head is d, the upper two bits of eight scales, and their low four bits.
     let [halves, low, ..] = transpose_heads(parts(blocks, 0));
     let d = _mm512_cvtph_ps(_mm512_cvtepi32_epi16(halves));
