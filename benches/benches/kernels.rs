@@ -49,7 +49,7 @@ fn attention(c: &mut Criterion) {
         let pages: Vec<u32> = (0..(n_context / PAGE_LEN) as u32).collect();
         for n_queries in [1, 64] {
             let queries: Vec<Query<'_>> = (0..n_queries)
-                .map(|i| Query { pages: &pages, n_visible: n_context - n_queries + 1 + i })
+                .map(|i| Query::causal(&pages, n_context - n_queries + 1 + i))
                 .collect();
             let q = data::noise(n_queries * 2048, 4);
             let mut out = vec![0.0; q.len()];

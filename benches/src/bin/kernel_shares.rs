@@ -130,7 +130,7 @@ fn report_attention(cpu: &Cpu, limits: &Limits) {
         let layers: Vec<KvPool> = (0..8).map(|_| new()).collect();
         let time = |n_queries: usize, layers: &[KvPool]| {
             let queries: Vec<Query<'_>> = (0..n_queries)
-                .map(|i| Query { pages: &pages, n_visible: n_context - n_queries + 1 + i })
+                .map(|i| Query::causal(&pages, n_context - n_queries + 1 + i))
                 .collect();
             let q = data::noise(n_queries * spec.n_head * spec.head_dim, 4);
             let out = std::cell::RefCell::new(vec![0.0; q.len()]);

@@ -5,12 +5,13 @@
 //! before anything is computed from it. Metadata that would change the arithmetic in a way that is
 //! not implemented is refused by name.
 //!
-//! [`Keys`](keys::Keys) asks for single values, `read` puts a model together, `read_rope` and
-//! `read_experts` and `read_recurrent` the parts that have many keys of their own.
+//! [`Keys`](keys::Keys) asks for single values, `read` puts a model together, `read_rope`,
+//! `read_experts`, `read_head` and `read_recurrent` the parts that have many keys of their own.
 
 mod keys;
 mod read;
 mod read_experts;
+mod read_head;
 mod read_recurrent;
 mod read_rope;
 mod row;

@@ -6,7 +6,7 @@ use camelid_kernels::{
 };
 
 use crate::{
-    device::{CacheShape, Columns, Device, Norm, Origin, StatePlacement, StateScan, View},
+    device::{CacheShape, Columns, Device, Norm, Origin, StatePlacement, StateScan, View, Window},
     error::{Error, Result},
     page_table::PageCopy,
     spec::{Activation, NormKind},
@@ -226,7 +226,7 @@ impl Device for CpuDevice {
 
     fn attention(
         &mut self,
-        attention: &Attention,
+        (attention, window): (&Attention, Option<Window>),
         cache: &KvPool,
         views: &[View],
         q: &Vec<f32>,
@@ -234,7 +234,10 @@ impl Device for CpuDevice {
     ) {
         let queries: Vec<Query<'_>> = views
             .iter()
-            .map(|view| Query { pages: &view.pages, n_visible: view.n_visible })
+            .map(|view| {
+                let seen = window.map_or(0..view.n_visible, |window| window.range(view));
+                Query { pages: &view.pages, first: seen.start, n_visible: seen.end, pos: view.pos }
+            })
             .collect();
         out.resize(q.len(), 0.0);
         self.cpu.attention(attention, cache, &queries, q, out);

@@ -7,6 +7,7 @@
 mod attention;
 mod channel;
 mod forward;
+mod head;
 mod latent;
 mod layer;
 mod memory;
@@ -108,6 +109,13 @@ impl<D: Device> Decoder<D> {
         &self.spec
     }
 
+    fn check_generates(&self) -> Result<()> {
+        if self.spec.generates() {
+            return Ok(());
+        }
+        Err(Error::NotGenerating { architecture: self.spec.architecture })
+    }
+
     /// Keys that hold a learned position cannot be moved to another.
     fn check_shiftable(&self) -> Result<()> {
         if self.weights.positions.is_none() {
@@ -135,6 +143,7 @@ impl<D: Device> Runner for Decoder<D> {
         if batch.is_empty() {
             return Ok(Some(Logits::new(&[], self.spec.n_vocab)));
         }
+        self.check_generates()?;
         let plan = self.plan(batch)?;
         if !self.run(&plan, is_wanted) {
             for (seq, run) in runs(batch) {
@@ -159,6 +168,10 @@ impl<D: Device> Runner for Decoder<D> {
         let Self { device, scratch, spec, .. } = self;
         let data = device.read(&scratch.normed, &mut scratch.host);
         Ok(Rows::new(data, spec.n_embd))
+    }
+
+    fn head(&mut self, pooled: &[f32]) -> Result<Vec<f32>> {
+        self.run_head(pooled)
     }
 
     fn check_room(&self, batch: &Batch) -> Result<()> {

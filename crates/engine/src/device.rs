@@ -5,11 +5,13 @@
 //!
 //! Shapes are row-major, outermost first. Activations are `[n_tokens, width]`.
 
+use std::ops::Range;
+
 use camelid_kernels::{Attention, HeadOrder, KvType, Rope};
 
 use crate::{
     error::Result,
-    spec::{Activation, NormKind},
+    spec::{Activation, NormKind, WindowShape},
 };
 
 pub use camelid_kernels::Run;
@@ -20,13 +22,41 @@ pub use crate::{
     weights::TensorSource,
 };
 
-/// Where one token of a batch looks: at all cached tokens of its sequence up to itself.
+/// Where one token of a batch looks: at the cached tokens of its sequence, up to itself or all.
 #[derive(Debug, Clone)]
 pub struct View {
     /// The pages of its sequence.
     pub pages: std::sync::Arc<[u32]>,
-    /// How many tokens it sees, itself included.
+    /// Its own position.
+    pub pos: usize,
+    /// How many tokens of the sequence it sees, if no window hides them.
     pub n_visible: usize,
+}
+
+/// How far a token sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// Where it lies.
+    pub shape: WindowShape,
+    /// Its width in tokens; above 0.
+    pub width: usize,
+}
+
+impl Window {
+    /// The positions that a token sees, of those its view names.
+    #[must_use]
+    pub fn range(self, view: &View) -> Range<usize> {
+        let Self { shape, width } = self;
+        let (start, end) = match shape {
+            WindowShape::Past => ((view.pos + 1).saturating_sub(width), view.n_visible),
+            WindowShape::Around => {
+                let half = width / 2;
+                (view.pos.saturating_sub(half), view.n_visible.min(view.pos + half + 1))
+            }
+            WindowShape::Chunk => (view.pos / width * width, view.n_visible),
+        };
+        start..end
+    }
 }
 
 /// The shape of a block's cache.
@@ -190,10 +220,10 @@ pub trait Device: Send {
         k: &Self::Buffer,
         v: &Self::Buffer,
     );
-    /// `out = softmax(q · kᵀ * scale) · v`, each token over what it sees.
+    /// `out = softmax(q · kᵀ * scale) · v`, each token over what it sees and the window shows it.
     fn attention(
         &mut self,
-        attention: &Attention,
+        attention: (&Attention, Option<Window>),
         cache: &Self::Cache,
         views: &[View],
         q: &Self::Buffer,
@@ -230,4 +260,23 @@ pub trait Device: Send {
     );
     /// The numbers of a buffer.
     fn read<'b>(&self, buffer: &'b Self::Buffer, out: &'b mut Vec<f32>) -> &'b [f32];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_lies_where_its_shape_says() {
+        let range = |shape, width, pos, n_visible| {
+            let view = View { pages: [].into(), pos, n_visible };
+            Window { shape, width }.range(&view)
+        };
+        assert_eq!(range(WindowShape::Past, 4, 9, 10), 6..10);
+        assert_eq!(range(WindowShape::Past, 4, 2, 3), 0..3);
+        assert_eq!(range(WindowShape::Around, 5, 9, 30), 7..12);
+        assert_eq!(range(WindowShape::Around, 4, 1, 3), 0..3);
+        assert_eq!(range(WindowShape::Chunk, 4, 7, 8), 4..8);
+        assert_eq!(range(WindowShape::Chunk, 4, 8, 9), 8..9);
+    }
 }

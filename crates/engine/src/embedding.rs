@@ -2,7 +2,8 @@
 //!
 //! An input is encoded as a whole document, with the tokens that begin and end one, and run like a
 //! prompt, many inputs to a batch (`scheduler/embedder.rs`). The model's last norm gives a vector for
-//! each token; [`Pooling`] makes one of them. That is cut to the dimensions asked for, where the
+//! each token; [`Pooling`] makes one of them, and the model's head, if it has one, another. That is
+//! cut to the dimensions asked for, where the
 //! model was trained to be useful cut (Matryoshka), and brought to length 1.
 
 use std::{
@@ -147,14 +148,13 @@ impl Model {
         inputs: impl IntoIterator<Item = P>,
         options: EmbedOptions,
     ) -> Result<PendingEmbeddings> {
-        let n_embd = self.spec().n_embd;
+        let (pooling, runs_head) = self.pooling(&options);
+        let n_embd = if runs_head { self.spec().n_embd_out() } else { self.spec().n_embd };
         if let Some(n) = options.dimensions.filter(|n| !(1..=n_embd).contains(n)) {
             let (found, allowed) = (n.to_string(), format!("1 to {n_embd}"));
             return Err(Error::Option { name: "dimensions", found, allowed });
         }
         let n_ctx = options.n_ctx.unwrap_or(self.n_ctx()).clamp(1, self.n_ctx());
-        let pooling = options.pooling.or(self.spec().pooling.filter(|&p| p != Pooling::None));
-        let pooling = pooling.unwrap_or(Pooling::Last);
         let (sender, receiver) = async_channel::unbounded();
         let tokenizer = self.tokenizer();
         let input = |(index, input): (usize, P)| {
@@ -163,7 +163,7 @@ impl Model {
                 Prompt::Tokens(tokens) => tokens,
             };
             let tokens = fit((index, tokens), n_ctx, options.truncate, tokenizer)?;
-            Ok(EmbedInput { index, tokens, pooling, sender: sender.clone() })
+            Ok(EmbedInput { index, tokens, pooling, runs_head, sender: sender.clone() })
         };
         let inputs: Vec<EmbedInput> =
             inputs.into_iter().enumerate().map(input).collect::<Result<_>>()?;
@@ -171,6 +171,17 @@ impl Model {
         drop(sender);
         self.send(Work::Embed { inputs, place: self.take_place()? })?;
         Ok(PendingEmbeddings::new(receiver, (&n_tokens, n_embd), options, self.clone()))
+    }
+
+    /// How tokens' vectors become one, and whether that goes through the head: not where the caller
+    /// wants another pooling than the head was trained behind.
+    fn pooling(&self, options: &EmbedOptions) -> (Pooling, bool) {
+        let spec = self.spec();
+        let default = if spec.generates() { Pooling::Last } else { Pooling::Mean };
+        let own = spec.pooling.filter(|&pooling| pooling != Pooling::None).unwrap_or(default);
+        let wanted = options.pooling.unwrap_or(own);
+        let pooling = if wanted == Pooling::Rank { spec.rank_pooling } else { wanted };
+        (pooling, wanted == own && !spec.head.layers.is_empty())
     }
 }
 

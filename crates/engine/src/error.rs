@@ -62,6 +62,24 @@ pub enum Error {
         /// The request's context length.
         n_ctx: usize,
     },
+    /// The model makes vectors of texts and does not continue them.
+    #[error("a model of architecture `{architecture}` does not generate text, it embeds it")]
+    NotGenerating {
+        /// As in `general.architecture`.
+        architecture: &'static str,
+    },
+    /// The model has no head that ranks texts.
+    #[error("a model of architecture `{architecture}` without a classifier does not rank texts")]
+    NotRanking {
+        /// As in `general.architecture`.
+        architecture: &'static str,
+    },
+    /// A sequence of a model whose tokens see those behind them was to be continued.
+    #[error("sequence {seq} cannot be continued: the model takes texts as a whole")]
+    NotWhole {
+        /// The sequence.
+        seq: SeqId,
+    },
     /// An input to be embedded does not fit and is not to be cut.
     #[error("input {index} has {n_tokens} tokens, at most {n_ctx} fit in the context")]
     InputTooLong {

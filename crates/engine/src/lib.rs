@@ -39,6 +39,7 @@ mod model;
 mod page_table;
 mod prefix_cache;
 mod ref_pool;
+mod reranking;
 mod runner;
 mod sampler;
 mod scheduler;
@@ -65,14 +66,16 @@ pub use generation::{
 pub use grammar::{Grammar, GrammarError};
 pub use logprobs::{Logprob, TokenLogprob};
 pub use model::{Model, ModelOptions, Prompt};
+pub use reranking::Ranking;
 pub use runner::{Logits, Rows, Runner};
 pub use sampler::{DryOptions, MirostatOptions, MirostatVersion, Sampler, SamplerOptions};
 pub use session::{Answer, Session};
 pub use spec::{
     Activation, AttentionSpec, BlockSpec, ChannelMixer, DeltaNetSpec, EmbeddingSpec, ExpertsSpec,
-    GroupLimit, HiddenLayer, LatentAttentionSpec, MlpSpec, ModelSpec, NormKind, NormSpec,
-    OutputSpec, Pooling, PositionScale, Presence, QkNormSpan, QkNormSpec, RopeFactors, RopeSpec,
-    Routing, SharedExpertSpec, ShortConvSpec, SsmSpec, TokenMixer, Wiring,
+    GroupLimit, HeadActivation, HeadLayerSpec, HeadSpec, HiddenLayer, LatentAttentionSpec, MlpSpec,
+    ModelSpec, NormKind, NormSpec, OutputSpec, Pooling, PositionScale, Presence, QkNormSpan,
+    QkNormSpec, RopeFactors, RopeSpec, Routing, SharedExpertSpec, ShortConvSpec, SsmSpec,
+    TokenMixer, WindowShape, Wiring,
 };
 pub use stop::{Matched, StopMatcher};
 pub use text_stream::TextStream;

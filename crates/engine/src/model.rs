@@ -105,8 +105,14 @@ impl Model {
         let file = Arc::new(file);
         // The vocabulary is checked before any tensor is touched.
         let tokenizer = Tokenizer::from_metadata(file.metadata())?;
-        let n_ctx_train = ModelSpec::from_metadata(file.metadata())?.n_ctx_train;
+        let ModelSpec { n_ctx_train, causal, .. } = ModelSpec::from_metadata(file.metadata())?;
         let n_ctx = options.n_ctx.unwrap_or(n_ctx_train.min(DEFAULT_N_CTX)).max(1);
+        // A text that is run as a whole has to fit the batch, and is no longer than those the model
+        // was trained on; its keys and values are gone with it, so they need not be small.
+        let (n_ctx, n_batch, ty) = match causal {
+            true => (n_ctx, options.n_batch.get(), options.kv_type),
+            false => (n_ctx.min(n_ctx_train), options.n_batch.get().max(n_ctx), KvType::F32),
+        };
         let n_seq = options.n_parallel.get();
         let whole_pages = n_ctx.checked_next_multiple_of(PAGE_LEN);
         let n_tokens =
@@ -115,8 +121,8 @@ impl Model {
                 found: n_ctx.to_string(),
                 allowed: format!("at most {} for {n_seq} requests at once", usize::MAX / n_seq),
             })?;
-        let mut cache = CacheOptions::new(n_tokens, options.kv_type);
-        (cache.n_seq, cache.n_batch) = (n_seq, options.n_batch.get().max(n_seq));
+        let mut cache = CacheOptions::new(n_tokens, ty);
+        (cache.n_seq, cache.n_batch) = (n_seq, n_batch.max(n_seq));
         let device = CpuDevice::new(make_cpu(options));
         let decoder = Decoder::with_context(&file, device, cache, n_ctx)?;
         let spec = Arc::clone(decoder.spec());
@@ -138,7 +144,7 @@ impl Model {
     /// Begins to answer a prompt. With a grammar this compiles it, which may take a moment.
     ///
     /// # Errors
-    /// When the grammar cannot be honoured, the queue is full or the engine has stopped. What is
+    /// When the model only embeds, the grammar cannot be honoured, the queue is full or the engine has stopped. What is
     /// wrong with the prompt or the options otherwise is the generation's first item.
     pub fn generate(
         &self,
@@ -146,6 +152,9 @@ impl Model {
         options: GenerateOptions,
     ) -> Result<Generation> {
         let shared = &*self.shared;
+        if !shared.spec.generates() {
+            return Err(Error::NotGenerating { architecture: shared.spec.architecture });
+        }
         let place = Some(self.take_place()?);
         let prompt = match prompt.into() {
             Prompt::Text(text) => shared.tokenizer.encode_prompt(&text, Special::Recognise)?,

@@ -45,6 +45,15 @@ pub trait Runner: Send {
     /// As [`forward`](Self::forward).
     fn embed(&mut self, batch: &Batch) -> Result<Rows<'_>>;
 
+    /// What the model does to texts' vectors behind the pooling. Shapes: `pooled` is
+    /// `[n, n_embd]`; the width of what is answered is the model's own.
+    ///
+    /// # Errors
+    /// When there is no memory for it.
+    fn head(&mut self, pooled: &[f32]) -> Result<Vec<f32>> {
+        Ok(pooled.to_vec())
+    }
+
     /// Whether the cache has room for a batch's keys and values.
     ///
     /// # Errors

@@ -10,17 +10,19 @@
 
 mod attention;
 mod channel;
+mod head;
 mod pooling;
 mod recurrent;
 
 pub use attention::{
     AttentionSpec, LatentAttentionSpec, PositionScale, QkNormSpan, QkNormSpec, RopeFactors,
-    RopeSpec,
+    RopeSpec, WindowShape,
 };
 pub use channel::{
     Activation, ChannelMixer, ExpertsSpec, GroupLimit, HiddenLayer, MlpSpec, Routing,
     SharedExpertSpec,
 };
+pub use head::{HeadActivation, HeadLayerSpec, HeadSpec};
 pub use pooling::Pooling;
 pub use recurrent::{DeltaNetSpec, ShortConvSpec, SsmSpec};
 
@@ -36,21 +38,40 @@ pub struct ModelSpec {
     pub n_embd: usize,
     /// Longest context the model was trained on, in tokens.
     pub n_ctx_train: usize,
+    /// Whether a token sees only those before it; else a text is run as a whole, and nothing of it
+    /// is kept.
+    pub causal: bool,
     /// From tokens to the residual stream.
     pub embedding: EmbeddingSpec,
     /// The blocks from input to output.
     pub blocks: Vec<BlockSpec>,
     /// Blocks that a file has behind those, for guessing further tokens; they are not run.
     pub n_layer_nextn: usize,
-    /// Norm before the output projection.
-    pub output_norm: NormSpec,
-    /// From the residual stream to logits.
-    pub output: OutputSpec,
+    /// Norm behind the last block.
+    pub output_norm: Option<NormSpec>,
+    /// From there to logits; `None` where there are none.
+    pub output: Option<OutputSpec>,
     /// How the tokens' vectors become a text's, where the file says it.
     pub pooling: Option<Pooling>,
+    /// What stands behind [`Pooling::Rank`].
+    pub rank_pooling: Pooling,
+    /// What is done to a text's vector.
+    pub head: HeadSpec,
 }
 
 impl ModelSpec {
+    /// Whether it continues texts; else it makes vectors of them.
+    #[must_use]
+    pub fn generates(&self) -> bool {
+        self.causal && self.output.is_some()
+    }
+
+    /// Width of a text's vector.
+    #[must_use]
+    pub fn n_embd_out(&self) -> usize {
+        self.head.layers.last().map_or(self.n_embd, |layer| layer.n_out)
+    }
+
     /// Number of blocks.
     #[must_use]
     pub fn n_layer(&self) -> usize {
@@ -66,6 +87,11 @@ pub struct EmbeddingSpec {
     pub scale: f32,
     /// Whether a learned vector per position, `[n_ctx_train, n_embd]`, is added.
     pub positions: Presence,
+    /// Kinds of text that the model tells apart by a learned vector, `[n_token_types, n_embd]`. All
+    /// text is of the first kind.
+    pub n_token_types: usize,
+    /// Norm on the sum.
+    pub norm: Option<NormSpec>,
 }
 
 /// From the residual stream to logits.
@@ -92,14 +118,14 @@ pub struct BlockSpec {
     pub mixer_norm: Option<NormSpec>,
     /// How tokens see each other.
     pub mixer: TokenMixer,
-    /// Norm on what the token mixer gives.
+    /// Norm on what the token mixer gives, or on the sum; see [`Wiring`].
     pub mixer_post_norm: Option<NormSpec>,
     /// Norm before the channel mixer. In a parallel block without one the channel mixer takes
     /// what the token mixer takes.
     pub channel_norm: Option<NormSpec>,
     /// What happens to each token alone, if anything.
     pub channel: Option<ChannelMixer>,
-    /// Norm on what the channel mixer gives.
+    /// Norm on what the channel mixer gives, or on the sum.
     pub channel_post_norm: Option<NormSpec>,
     /// Factor on what a mixer adds to the residual.
     pub residual_scale: f32,
@@ -111,6 +137,8 @@ pub struct BlockSpec {
 pub enum Wiring {
     /// `x += mixer(x); x += channel(x)`.
     Sequential,
+    /// The same, where the norms behind the mixers are on the sums: `x = norm(x + mixer(x))`.
+    NormedSums,
     /// `x += mixer(x) + channel(x)`.
     Parallel,
     /// Sequential where the file has a norm before the channel mixer, else parallel.

@@ -11,6 +11,7 @@
 mod bind;
 mod bind_attention;
 mod bind_channel;
+mod bind_head;
 mod bind_recurrent;
 mod binder;
 mod source;
@@ -29,12 +30,24 @@ pub(crate) struct Weights<D: Device> {
     pub(crate) token_embd: D::Weight,
     /// A vector per position.
     pub(crate) positions: Option<D::Weight>,
+    /// A vector per kind of text.
+    pub(crate) token_types: Option<D::Weight>,
+    /// Norm on the sum of these.
+    pub(crate) embd_norm: Option<NormWeights<D>>,
     pub(crate) blocks: Vec<BlockWeights<D>>,
-    pub(crate) output_norm: NormWeights<D>,
-    /// `None` where the output projection is the token embedding.
+    pub(crate) output_norm: Option<NormWeights<D>>,
+    /// `None` where the output projection is the token embedding, or there is none.
     pub(crate) output: Option<D::Weight>,
     pub(crate) output_bias: Option<D::Buffer>,
     pub(crate) rope_factors: FactorSets,
+    /// `None` for a layer that the file does not have.
+    pub(crate) head: Vec<Option<HeadLayerWeights<D>>>,
+}
+
+/// The weights of a layer of the head.
+pub(crate) struct HeadLayerWeights<D: Device> {
+    pub(crate) linear: Linear<D>,
+    pub(crate) norm: Option<NormWeights<D>>,
 }
 
 /// Divisors of rope frequencies, `[n_rot / 2]` each.

@@ -54,7 +54,7 @@ pub struct Attention {
     pub head_dim: usize,
     /// Multiplies the scores before all else.
     pub scale: f32,
-    /// Sees only the last so many keys, the query's own among them.
+    /// Sees only the last so many keys of those it may see.
     pub window: Option<usize>,
     /// Scores become `softcap * tanh(score / softcap)`.
     pub softcap: Option<f32>,
@@ -90,8 +90,20 @@ impl Attention {
 pub struct Query<'a> {
     /// The pages of its sequence: token `i` lies in `pages[i / PAGE_LEN]` at `i % PAGE_LEN`.
     pub pages: &'a [u32],
-    /// How many tokens of the sequence, from its start, the query sees; its own is the last.
+    /// The first token of the sequence that the query sees, if no window hides it.
+    pub first: usize,
+    /// How many tokens of the sequence, from its start, it sees at most; the last is the end of a
+    /// window.
     pub n_visible: usize,
+    /// Its own position, from which ALiBi measures.
+    pub pos: usize,
+}
+
+impl<'a> Query<'a> {
+    /// A query that sees the first `n_visible` tokens of its sequence; its own is the last.
+    pub fn causal(pages: &'a [u32], n_visible: usize) -> Self {
+        Self { pages, first: 0, n_visible, pos: n_visible.saturating_sub(1) }
+    }
 }
 
 /// See [`crate::Cpu::attention`].

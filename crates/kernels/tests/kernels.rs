@@ -85,7 +85,7 @@ impl Layer {
         let slots: Vec<usize> = (first..first + n_tokens).map(slot).collect();
         kv.store(&slots, &k, &v);
         let queries: Vec<Query<'_>> =
-            (first..first + n_tokens).map(|pos| Query { pages, n_visible: pos + 1 }).collect();
+            (first..first + n_tokens).map(|pos| Query::causal(pages, pos + 1)).collect();
         let mut out = vec![0.0; q.len()];
         let spec = Attention::new(N_HEAD, N_HEAD_KV, HEAD_DIM);
         cpu.attention(&spec, kv, &queries, &q, &mut out);
@@ -164,7 +164,7 @@ fn shifted_keys_equal_keys_stored_at_the_new_position() {
         kv.store(&[1], &noise(32, 12), &noise(32, 13));
         kv.rotate(0, &rope, delta);
         let mut out = vec![0.0; DIM];
-        cpu.attention(&spec, &kv, &[Query { pages: &[0], n_visible: 2 }], &q, &mut out);
+        cpu.attention(&spec, &kv, &[Query::causal(&[0], 2)], &q, &mut out);
         out
     };
     assert_close(&result(40, -30), &result(10, 0), 1e-5, "shifted by -30");

@@ -128,6 +128,12 @@ impl<'a> Keys<'a> {
         count.filter(|&count| count <= max).ok_or_else(allowed).map(Some)
     }
 
+    /// How many elements an array has, 1 to `max`; `None` where the key is missing.
+    pub(super) fn n_elements(&self, name: &str, max: usize) -> Result<Option<usize>> {
+        let array: Option<Array<'_>> = self.metadata.get_as(&self.key(name))?;
+        array.map(|array| self.in_range(name, array.len(), max)).transpose()
+    }
+
     /// Vocabulary size: the tokens' number, which `vocab_size` must not contradict.
     pub(super) fn n_vocab(&self) -> Result<usize> {
         let n_tokens = self.metadata.require::<Array<'_>>("tokenizer.ggml.tokens")?.len();

@@ -3,15 +3,15 @@
 use camelid_gguf::Metadata;
 
 use super::{
-    keys::{Keys, MAX_N_LAYER, MAX_WIDTH},
+    keys::{Keys, MAX_N_EXPERT, MAX_N_LAYER, MAX_WIDTH},
     row::{Arch, EmbdScale, LogitScale, Mixer, Norms, ResidualScale, Windows, Wire},
 };
 use crate::{
     error::Result,
     spec::{
-        AttentionSpec, BlockSpec, ChannelMixer, EmbeddingSpec, LatentAttentionSpec, MlpSpec,
-        ModelSpec, NormKind, NormSpec, OutputSpec, Pooling, PositionScale, Presence, QkNormSpec,
-        TokenMixer, Wiring,
+        Activation, AttentionSpec, BlockSpec, ChannelMixer, EmbeddingSpec, HiddenLayer,
+        LatentAttentionSpec, MlpSpec, ModelSpec, NormKind, NormSpec, OutputSpec, PositionScale,
+        Presence, QkNormSpec, TokenMixer, WindowShape, Wiring,
     },
 };
 
@@ -53,13 +53,21 @@ impl<'a> Reader<'a> {
             n_vocab: self.keys.n_vocab()?,
             n_embd: self.n_embd,
             n_ctx_train: self.keys.size("context_length", MAX_WIDTH)?,
+            causal: self.causal()?,
             embedding: self.embedding()?,
             blocks: self.blocks()?,
             n_layer_nextn: self.n_layer_nextn()?,
-            output_norm: self.norm(self.arch.output_norm),
+            output_norm: self.norm_if(self.arch.output_norm),
             output: self.output()?,
             pooling: self.pooling()?,
+            rank_pooling: self.rank_pooling()?,
+            head: self.head()?,
         })
+    }
+
+    /// Whether tokens see only what came before.
+    pub(super) fn causal(&self) -> Result<bool> {
+        Ok(self.keys.flag("attention.causal")?.unwrap_or(!self.arch.encoder))
     }
 
     fn embedding(&self) -> Result<EmbeddingSpec> {
@@ -69,26 +77,28 @@ impl<'a> Reader<'a> {
             EmbdScale::SqrtNEmbd => (self.n_embd as f32).sqrt(),
         };
         let scale = self.keys.positive_or_zero("embedding_scale")?.unwrap_or(default);
-        Ok(EmbeddingSpec { scale, positions: self.arch.positions })
+        let n_token_types = match self.arch.token_types {
+            true => self.keys.metadata.get_usize("tokenizer.ggml.token_type_count")?.unwrap_or(0),
+            false => 0,
+        };
+        Ok(EmbeddingSpec {
+            scale,
+            positions: self.arch.positions,
+            n_token_types,
+            norm: self.norm_if(self.arch.embd_norm),
+        })
     }
 
-    fn output(&self) -> Result<OutputSpec> {
-        Ok(OutputSpec {
+    fn output(&self) -> Result<Option<OutputSpec>> {
+        if self.arch.encoder {
+            return Ok(None);
+        }
+        Ok(Some(OutputSpec {
             weight: self.arch.output,
             bias: self.arch.output_bias,
             scale: self.logit_scale()?,
             softcap: self.softcap("final_logit_softcapping", self.arch.softcaps.1)?,
-        })
-    }
-
-    fn pooling(&self) -> Result<Option<Pooling>> {
-        let name = "pooling_type";
-        let Some(number) = self.keys.metadata.get_as::<u32>(&self.keys.key(name))? else {
-            return Ok(None);
-        };
-        let unknown =
-            || self.keys.refuse(name, number, "0 to 4: none, mean, cls, last, rank".into());
-        Pooling::from_number(number).ok_or_else(unknown).map(Some)
+        }))
     }
 
     fn logit_scale(&self) -> Result<f32> {
@@ -121,6 +131,11 @@ impl<'a> Reader<'a> {
         self.keys.count(NEXTN, MAX_N_LAYER)
     }
 
+    /// The norm of these names, where there is any.
+    fn norm_if(&self, names: &'static [&'static str]) -> Option<NormSpec> {
+        (!names.is_empty()).then(|| self.norm(names))
+    }
+
     pub(super) fn norm(&self, names: &'static [&'static str]) -> NormSpec {
         NormSpec {
             names,
@@ -137,7 +152,14 @@ impl<'a> Reader<'a> {
         let residual_scale = self.residual_scale()?;
         let (mixer_norm, channel_norm) = self.pre_norms();
         let (mixer_post_norm, channel_post_norm) = self.post_norms();
+        let first_norm = match self.arch.norms {
+            Norms::PreButFirst => {
+                mixer_norm.map(|norm| NormSpec { weight: Presence::Optional, ..norm })
+            }
+            _ => mixer_norm,
+        };
         let block = |(i, window): (usize, &Option<usize>)| {
+            let mixer_norm = if i == 0 { first_norm } else { mixer_norm };
             Ok(BlockSpec {
                 wiring,
                 mixer_norm,
@@ -174,8 +196,8 @@ impl<'a> Reader<'a> {
         let mixer = self.norm(&["attn_norm"]);
         let channel = self.norm(&["ffn_norm"]);
         match self.arch.norms {
-            Norms::Pre | Norms::PreAndPost => (Some(mixer), Some(channel)),
-            Norms::Post => (None, None),
+            Norms::Pre | Norms::PreAndPost | Norms::PreButFirst => (Some(mixer), Some(channel)),
+            Norms::Post | Norms::OfSums => (None, None),
             Norms::PreByHfName => (Some(mixer), Some(self.norm(&["post_attention_norm"]))),
             Norms::Shared | Norms::NoChannel => (Some(mixer), None),
             Norms::SharedOrOwn => {
@@ -188,11 +210,12 @@ impl<'a> Reader<'a> {
     }
 
     fn post_norms(&self) -> (Option<NormSpec>, Option<NormSpec>) {
+        let norm = |names| Some(self.norm(names));
         match self.arch.norms {
             Norms::PreAndPost | Norms::Post => {
-                let norm = |names| Some(self.norm(names));
                 (norm(&["post_attention_norm"]), norm(&["post_ffw_norm"]))
             }
+            Norms::OfSums => (norm(&["attn_output_norm"]), norm(&["layer_output_norm"])),
             _ => (None, None),
         }
     }
@@ -204,6 +227,10 @@ impl<'a> Reader<'a> {
             Windows::All => (usize::MAX, self.keys.count(name, u32::MAX as usize)?),
             Windows::AllButEvery(n) => (n, self.keys.count(name, u32::MAX as usize)?),
             Windows::RequiredAllButEvery(n) => (n, self.keys.size(name, u32::MAX as usize)?),
+            Windows::AllButFirstOfEvery(_) => {
+                (usize::MAX, self.keys.count(name, u32::MAX as usize)?)
+            }
+            Windows::Chunks { all_but_every, size } => (all_but_every, self.chunk_size(size)?),
             Windows::Default { all_but_every, window } => {
                 let found = self.keys.optional_size(name, u32::MAX as usize)?;
                 (all_but_every, found.unwrap_or(window))
@@ -219,12 +246,39 @@ impl<'a> Reader<'a> {
         if let Some(flags) = self.keys.flags(name, self.n_layer)? {
             return Ok(flags);
         }
-        let every = self.keys.optional_size(name, u32::MAX as usize)?.unwrap_or(default);
+        let every = self.keys.optional_size(name, u32::MAX as usize)?;
+        if let Windows::AllButFirstOfEvery(n) = self.arch.windows {
+            let every = every.unwrap_or(n);
+            return Ok((0..self.n_layer).map(|i| !i.is_multiple_of(every)).collect());
+        }
+        let every = every.unwrap_or(default);
         Ok((1..=self.n_layer).map(|n| !n.is_multiple_of(every)).collect())
+    }
+
+    /// The size of chunks that attention stays in. A window of 0 stands for models that have none,
+    /// which are built in other ways as well.
+    fn chunk_size(&self, default: usize) -> Result<usize> {
+        let name = "attention.sliding_window";
+        if self.keys.has(name) && self.keys.count(name, u32::MAX as usize)? == 0 {
+            return Err(self.keys.unsupported(name, 0, "models with chunks"));
+        }
+        Ok(self.keys.optional_size("attention.chunk_size", u32::MAX as usize)?.unwrap_or(default))
+    }
+
+    fn window_shape(&self) -> Result<WindowShape> {
+        Ok(match self.arch.windows {
+            Windows::Chunks { .. } => WindowShape::Chunk,
+            _ if self.causal()? => WindowShape::Past,
+            _ => WindowShape::Around,
+        })
     }
 
     fn mixer(&self, i: usize, window: Option<usize>) -> Result<TokenMixer> {
         if let Some(kind) = self.recurrent_kind(i)? {
+            if !self.causal()? {
+                let supported = "true where blocks keep a state";
+                return Err(self.keys.unsupported("attention.causal", false, supported));
+            }
             return self.recurrent(kind);
         }
         match self.arch.mixer {
@@ -243,14 +297,15 @@ impl<'a> Reader<'a> {
             n_head_kv,
             head_dim,
             scale: self.score_scale(n_head, head_dim)?,
+            qk_norm: self.qk_norm(rope.is_some())?,
+            position_scale: self.position_scale(rope.is_some())?,
             rope,
             window,
+            window_shape: self.window_shape()?,
             softcap: self.softcap("attn_logit_softcapping", self.arch.softcaps.0)?,
-            max_alibi_bias: self.keys.positive_or_zero("attention.max_alibi_bias")?,
+            max_alibi_bias: self.max_alibi_bias()?,
             sinks: self.arch.sinks,
-            qk_norm: self.qk_norm(),
             clamp: self.keys.positive_or_zero("attention.clamp_kqv")?,
-            position_scale: self.position_scale()?,
             gated: self.arch.gated,
             qkv_bias: self.arch.qkv_bias,
             output_bias: self.arch.attn_output_bias,
@@ -298,18 +353,42 @@ impl<'a> Reader<'a> {
         Ok(1.0 / (width as f32).sqrt())
     }
 
-    fn qk_norm(&self) -> Option<QkNormSpec> {
-        let (span, weight) = self.arch.qk_norm?;
-        let norm = |names| NormSpec { weight, bias: Presence::Absent, ..self.norm(names) };
-        Some(QkNormSpec { q: norm(&["attn_q_norm"]), k: norm(&["attn_k_norm"]), span })
+    fn max_alibi_bias(&self) -> Result<Option<f32>> {
+        let name = "attention.max_alibi_bias";
+        if self.keys.has(name) {
+            return self.keys.positive_or_zero(name);
+        }
+        Ok(self.arch.max_alibi_bias)
     }
 
-    fn position_scale(&self) -> Result<Option<PositionScale>> {
+    fn qk_norm(&self, has_rope: bool) -> Result<Option<QkNormSpec>> {
+        let Some((span, weight)) = self.arch.qk_norm else { return Ok(None) };
+        if weight == Presence::Absent && !(has_rope && self.uses_qk_norm()?) {
+            return Ok(None);
+        }
+        let norm = |names| NormSpec { weight, bias: Presence::Absent, ..self.norm(names) };
+        Ok(Some(QkNormSpec { q: norm(&["attn_q_norm"]), k: norm(&["attn_k_norm"]), span }))
+    }
+
+    /// Files that do not say it are of the two models there were first: the one with 128 experts
+    /// has no norm.
+    fn uses_qk_norm(&self) -> Result<bool> {
+        match self.keys.flag("use_qk_norm")? {
+            Some(uses) => Ok(uses),
+            None => Ok(self.keys.count("expert_count", MAX_N_EXPERT)? != 128),
+        }
+    }
+
+    fn position_scale(&self, has_rope: bool) -> Result<Option<PositionScale>> {
+        if let Some(own) = self.arch.position_scale.filter(|_| !has_rope) {
+            let step = self.keys.optional_size("attention.floor_scale", MAX_WIDTH)?;
+            return Ok(Some(PositionScale { step: step.unwrap_or(own.step), ..own }));
+        }
         let Some(factor) = self.keys.positive_or_zero("attention.temperature_scale")? else {
             return Ok(None);
         };
         let step = self.keys.size("rope.scaling.original_context_length", MAX_WIDTH)?;
-        Ok(Some(PositionScale { factor, step }))
+        Ok(Some(PositionScale { factor, step, offset: 0 }))
     }
 
     fn latent_attention(&self) -> Result<LatentAttentionSpec> {
@@ -352,10 +431,28 @@ impl<'a> Reader<'a> {
         }
         Ok(Some(ChannelMixer::Mlp(MlpSpec {
             n_ff: self.keys.size("feed_forward_length", MAX_WIDTH)?,
-            hidden: self.arch.hidden,
-            fused_gate_up: self.arch.fused_gate_up,
+            hidden: self.hidden()?,
             bias: self.arch.mlp_bias,
         })))
+    }
+
+    /// The hidden layer, whose activation some files name.
+    pub(super) fn hidden(&self) -> Result<HiddenLayer> {
+        let name = "hidden_activation";
+        let act = match self.keys.text(name)? {
+            None => return Ok(self.arch.hidden),
+            Some("silu" | "swish") => Activation::Silu,
+            Some("gelu") => Activation::GeluErf,
+            Some("gelu_pytorch_tanh" | "gelu_new") => Activation::GeluTanh,
+            Some(other) => return Err(self.keys.unsupported(name, other, "silu, gelu")),
+        };
+        match self.arch.hidden {
+            HiddenLayer::Plain(_) => Ok(HiddenLayer::Plain(act)),
+            HiddenLayer::Gated(_) => Ok(HiddenLayer::Gated(act)),
+            HiddenLayer::GatedClamped { .. } => {
+                Err(self.keys.unsupported(name, "an activation", "none in this architecture"))
+            }
+        }
     }
 }
 

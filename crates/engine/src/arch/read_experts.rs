@@ -3,7 +3,7 @@
 use super::{
     keys::{MAX_N_EXPERT, MAX_N_LAYER, MAX_WIDTH},
     read::Reader,
-    row::{ExpertsRow, Shared},
+    row::{ExpertBlocks, ExpertsRow, Shared},
 };
 use crate::{
     error::Result,
@@ -25,10 +25,22 @@ impl Reader<'_> {
         } else {
             self.keys.count(name, MAX_N_EXPERT)?
         };
-        if n_expert == 0 || i < self.keys.count("leading_dense_block_count", MAX_N_LAYER)? {
+        if n_expert == 0 || !self.has_experts(i, row)? {
             return Ok(None);
         }
         self.routed(row, n_expert).map(Some)
+    }
+
+    fn has_experts(&self, i: usize, row: &ExpertsRow) -> Result<bool> {
+        Ok(match row.blocks {
+            ExpertBlocks::BehindDense => {
+                i >= self.keys.count("leading_dense_block_count", MAX_N_LAYER)?
+            }
+            ExpertBlocks::LastOfEvery(key) => {
+                (i + 1).is_multiple_of(self.keys.size(key, MAX_N_LAYER)?)
+            }
+            ExpertBlocks::SecondOfEvery(key) => i % self.keys.size(key, MAX_N_LAYER)? == 1,
+        })
     }
 
     fn routed(&self, row: &ExpertsRow, n_expert: usize) -> Result<ExpertsSpec> {
@@ -43,7 +55,8 @@ impl Reader<'_> {
             n_expert,
             n_expert_used,
             n_ff,
-            hidden: self.arch.hidden,
+            hidden: self.hidden()?,
+            weighs_input: row.weighs_input,
             bias: row.bias,
             routing,
             normalize: self.keys.flag("expert_weights_norm")?.unwrap_or(row.normalize),
@@ -102,6 +115,7 @@ impl Reader<'_> {
                 let n = self.keys.size("expert_shared_count", MAX_N_EXPERT)?;
                 (n * n_ff, false)
             }
+            Shared::One => (n_ff, false),
         };
         Ok((n_ff > 0).then_some(SharedExpertSpec { n_ff, gated }))
     }

@@ -5,13 +5,17 @@
 
 use camelid_kernels::{HeadOrder, Pairing};
 
-use crate::spec::{Activation, HiddenLayer, NormKind, Presence, QkNormSpan, Routing, Wiring};
+use crate::spec::{
+    Activation, HiddenLayer, NormKind, PositionScale, Presence, QkNormSpan, Routing, Wiring,
+};
 
 /// What is true of every model of an architecture.
 #[derive(Debug, Clone)]
 pub(super) struct Arch {
     /// As in `general.architecture`.
     pub(super) name: &'static str,
+    /// Whether it makes vectors of whole texts: tokens see both ways, and there are no logits.
+    pub(super) encoder: bool,
     /// The arithmetic of all norms, which also names the key of their epsilon.
     pub(super) norm: NormKind,
     /// The epsilon where the key may be missing.
@@ -40,13 +44,22 @@ pub(super) struct Arch {
     pub(super) local_rope: LocalRope,
     /// Whether there is a learned vector per position.
     pub(super) positions: Presence,
+    /// Whether there is one per kind of text, where the file has any.
+    pub(super) token_types: bool,
+    /// What the norm on the sum of embeddings may be called; nothing where there is none.
+    pub(super) embd_norm: &'static [&'static str],
+    /// The largest bias of ALiBi where no key says it.
+    pub(super) max_alibi_bias: Option<f32>,
+    /// How queries grow with the position, in blocks without rope and where no key says it.
+    pub(super) position_scale: Option<PositionScale>,
     /// Which blocks the window, if there is one, is in.
     pub(super) windows: Windows,
     /// Biases of queries, keys and values.
     pub(super) qkv_bias: Presence,
     /// Bias of the attention's output projection.
     pub(super) attn_output_bias: Presence,
-    /// Norms on queries and keys.
+    /// Norms on queries and keys. Those without weights are in blocks with rope only, and not where
+    /// `use_qk_norm` says so.
     pub(super) qk_norm: Option<(QkNormSpan, Presence)>,
     /// Whether what a head saw is gated.
     pub(super) gated: bool,
@@ -57,8 +70,6 @@ pub(super) struct Arch {
     pub(super) scaled_by_embd: Option<usize>,
     /// The hidden layer of MLPs and experts.
     pub(super) hidden: HiddenLayer,
-    /// Whether gate and up lie in one tensor.
-    pub(super) fused_gate_up: bool,
     /// Biases of MLPs.
     pub(super) mlp_bias: Presence,
     /// The mixture of experts.
@@ -71,8 +82,10 @@ pub(super) struct Arch {
     pub(super) logit_scale: LogitScale,
     /// Soft caps of scores and of logits where no key says them.
     pub(super) softcaps: (Option<f32>, Option<f32>),
-    /// What the norm before the output matrix may be called.
+    /// What the norm behind the last block may be called; nothing where there is none.
     pub(super) output_norm: &'static [&'static str],
+    /// What ranks texts, in models that do.
+    pub(super) rank_head: RankHead,
     /// The output matrix.
     pub(super) output: Presence,
     /// The output bias.
@@ -82,6 +95,7 @@ pub(super) struct Arch {
 /// A decoder as most are: norms before the mixers, gated MLP with SiLU, no bias.
 pub(super) const DENSE: Arch = Arch {
     name: "",
+    encoder: false,
     norm: NormKind::Rms,
     default_eps: None,
     norm_weight: Presence::Required,
@@ -96,6 +110,10 @@ pub(super) const DENSE: Arch = Arch {
     yarn_rounds: true,
     local_rope: LocalRope::Same,
     positions: Presence::Absent,
+    token_types: false,
+    embd_norm: &[],
+    max_alibi_bias: None,
+    position_scale: None,
     windows: Windows::All,
     qkv_bias: Presence::Absent,
     attn_output_bias: Presence::Absent,
@@ -104,7 +122,6 @@ pub(super) const DENSE: Arch = Arch {
     sinks: false,
     scaled_by_embd: None,
     hidden: HiddenLayer::Gated(Activation::Silu),
-    fused_gate_up: false,
     mlp_bias: Presence::Absent,
     experts: None,
     embd_scale: EmbdScale::One,
@@ -112,6 +129,7 @@ pub(super) const DENSE: Arch = Arch {
     logit_scale: LogitScale::None,
     softcaps: (None, None),
     output_norm: &["output_norm"],
+    rank_head: RankHead::Tanh { softmax: false },
     output: Presence::Optional,
     output_bias: Presence::Absent,
 };
@@ -135,6 +153,10 @@ pub(super) enum Norms {
     PreOrShared,
     /// `attn_norm`; there is no channel mixer.
     NoChannel,
+    /// Before the mixers; the first block may have none before its token mixer.
+    PreButFirst,
+    /// On the sums: `attn_output_norm` and `layer_output_norm`.
+    OfSums,
 }
 
 /// How a block's mixers meet the residual.
@@ -235,6 +257,29 @@ pub(super) enum Windows {
     },
     /// The same with a window that must be there.
     RequiredAllButEvery(usize),
+    /// All but the first of each n blocks, where the file has a window.
+    AllButFirstOfEvery(usize),
+    /// All but each n-th, in chunks whose size `attention.chunk_size` may say.
+    Chunks {
+        /// All but each n-th.
+        all_but_every: usize,
+        /// Width where no key says it.
+        size: usize,
+    },
+}
+
+/// What ranks texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RankHead {
+    /// A layer with tanh, where the file has it, then one number for each label.
+    Tanh {
+        /// Whether those become probabilities.
+        softmax: bool,
+    },
+    /// The same of the mean, with GELU and a norm.
+    MeanThenGelu,
+    /// One number at once, cut by tanh.
+    Score,
 }
 
 /// Factor on embeddings; `embedding_scale` comes first.
@@ -275,6 +320,10 @@ pub(super) enum ResidualScale {
 pub(super) struct ExpertsRow {
     /// Whether every model has experts; else `expert_count` decides.
     pub(super) required: bool,
+    /// Which blocks have them.
+    pub(super) blocks: ExpertBlocks,
+    /// Whether weights are on what experts are given.
+    pub(super) weighs_input: bool,
     /// How weights come from scores where no key says it.
     pub(super) routing: Routing,
     /// Whether the chosen weights are divided by their sum where no key says it.
@@ -289,6 +338,17 @@ pub(super) struct ExpertsRow {
     pub(super) shared: Shared,
 }
 
+/// Which blocks have experts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ExpertBlocks {
+    /// All behind the first `leading_dense_block_count`.
+    BehindDense,
+    /// The last of every so many, as the key says.
+    LastOfEvery(&'static str),
+    /// The second of every so many.
+    SecondOfEvery(&'static str),
+}
+
 /// Where an expert for every token comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shared {
@@ -298,11 +358,15 @@ pub(super) enum Shared {
     GatedByWidth,
     /// `expert_shared_count` times the width of an expert.
     ByCount,
+    /// One, as wide as the others.
+    One,
 }
 
 /// Experts as in Mixtral, where a file has them.
 pub(super) const EXPERTS: ExpertsRow = ExpertsRow {
     required: false,
+    blocks: ExpertBlocks::BehindDense,
+    weighs_input: false,
     routing: Routing::Softmax,
     normalize: true,
     bias: Presence::Absent,

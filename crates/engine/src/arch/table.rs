@@ -3,13 +3,14 @@
 use camelid_kernels::{HeadOrder, Pairing};
 
 use super::row::{
-    Arch, DENSE, EXPERTS, EmbdScale, ExpertsRow, LocalRope, LogitScale, Mixer, Norms, Recurrent,
-    RecurrentBlocks, RecurrentKind, ResidualScale, RopeBlocks, Shared, Windows, Wire,
+    Arch, DENSE, EXPERTS, EmbdScale, ExpertBlocks, ExpertsRow, LocalRope, LogitScale, Mixer, Norms,
+    RankHead, Recurrent, RecurrentBlocks, RecurrentKind, ResidualScale, RopeBlocks, Shared,
+    Windows, Wire,
 };
 use crate::spec::{
-    Activation::{GeluErf, GeluTanh},
+    Activation::{GeluErf, GeluTanh, Silu},
     HiddenLayer::{Gated, GatedClamped, Plain},
-    NormKind,
+    NormKind, PositionScale,
     Presence::{Absent, Optional, Required},
     QkNormSpan, Routing, Wiring,
 };
@@ -95,12 +96,52 @@ const QWEN35_MOE: Arch = Arch {
     ..QWEN35
 };
 
+/// BERT and its kin: layer norms on the sums, no logits.
+const BERT: Arch = Arch {
+    name: "bert",
+    encoder: true,
+    norm: NormKind::Layer,
+    norm_bias: Required,
+    norms: Norms::OfSums,
+    wiring: Wire::Is(Wiring::NormedSums),
+    rope: None,
+    positions: Required,
+    token_types: true,
+    embd_norm: &["token_embd_norm"],
+    output_norm: &[],
+    qkv_bias: Optional,
+    attn_output_bias: Optional,
+    mlp_bias: Optional,
+    hidden: Plain(GeluErf),
+    ..DENSE
+};
+
+/// BERT with rope in place of learned positions.
+const ROPE_BERT: Arch = Arch { rope: Some(Pairing::Neox), positions: Absent, ..BERT };
+
 /// Experts whose width has a key of its own.
 const FINE_EXPERTS: ExpertsRow = ExpertsRow { required: true, n_ff_required: true, ..EXPERTS };
 
 pub(super) static ARCHS: &[Arch] = &[
     LLAMA,
     Arch { name: "mistral3", ..LLAMA },
+    Arch {
+        name: "llama4",
+        rope: Some(Pairing::Norm),
+        rope_blocks: RopeBlocks::AllButEvery(4),
+        windows: Windows::Chunks { all_but_every: 4, size: 8192 },
+        position_scale: Some(PositionScale { factor: 0.1, step: 8192, offset: 1 }),
+        qk_norm: Some((QkNormSpan::Head, Absent)),
+        experts: Some(ExpertsRow {
+            blocks: ExpertBlocks::LastOfEvery("interleave_moe_layer_step"),
+            weighs_input: true,
+            routing: Routing::Sigmoid,
+            normalize: false,
+            shared: Shared::One,
+            ..FINE_EXPERTS
+        }),
+        ..DENSE
+    },
     Arch { name: "qwen2", qkv_bias: Required, output_bias: Optional, ..DENSE },
     Arch {
         name: "qwen2moe",
@@ -114,6 +155,7 @@ pub(super) static ARCHS: &[Arch] = &[
     },
     Arch {
         name: "qwen3",
+        rank_head: RankHead::Tanh { softmax: true },
         qkv_bias: Optional,
         qk_norm: Some((QkNormSpan::Head, Required)),
         ..DENSE
@@ -155,7 +197,7 @@ pub(super) static ARCHS: &[Arch] = &[
         output_bias: Required,
         ..BIASED
     },
-    Arch { name: "phi3", qkv_bias: Optional, fused_gate_up: true, ..DENSE },
+    Arch { name: "phi3", qkv_bias: Optional, ..DENSE },
     Arch {
         name: "stablelm",
         norm: NormKind::Layer,
@@ -267,7 +309,6 @@ pub(super) static ARCHS: &[Arch] = &[
         norms: Norms::PreAndPost,
         rope: Some(Pairing::Norm),
         qkv_bias: Optional,
-        fused_gate_up: true,
         ..DENSE
     },
     Arch { name: "exaone", ..DENSE },
@@ -315,4 +356,49 @@ pub(super) static ARCHS: &[Arch] = &[
     },
     QWEN35,
     QWEN35_MOE,
+    BERT,
+    Arch { name: "nomic-bert", hidden: Gated(Silu), ..ROPE_BERT },
+    Arch {
+        name: "nomic-bert-moe",
+        experts: Some(ExpertsRow {
+            required: true,
+            blocks: ExpertBlocks::SecondOfEvery("moe_every_n_layers"),
+            normalize: false,
+            ..EXPERTS
+        }),
+        ..ROPE_BERT
+    },
+    Arch {
+        name: "jina-bert-v2",
+        positions: Absent,
+        max_alibi_bias: Some(8.0),
+        hidden: Gated(GeluErf),
+        rank_head: RankHead::Score,
+        ..BERT
+    },
+    Arch { name: "jina-bert-v3", ..ROPE_BERT },
+    Arch {
+        name: "modern-bert",
+        norm_bias: Absent,
+        norms: Norms::PreButFirst,
+        wiring: Wire::Is(Wiring::Sequential),
+        windows: Windows::AllButFirstOfEvery(3),
+        default_freq_base: 160_000.0,
+        local_rope: LocalRope::Own { freq_base: 10_000.0 },
+        token_types: false,
+        output_norm: &["output_norm"],
+        hidden: Gated(GeluErf),
+        rank_head: RankHead::MeanThenGelu,
+        ..ROPE_BERT
+    },
+    Arch {
+        name: "gemma-embedding",
+        encoder: true,
+        default_freq_base: 1_000_000.0,
+        norms: Norms::PreAndPost,
+        qk_norm: Some((QkNormSpan::Head, Required)),
+        windows: Windows::RequiredAllButEvery(6),
+        local_rope: LocalRope::Own { freq_base: 10_000.0 },
+        ..GEMMA
+    },
 ];

@@ -46,8 +46,8 @@ impl<D: Device> Scratch<D> {
         }
         let Span { slots, views } = &plan.spans[layer.table];
         device.store(&mut layer.cache, slots, &self.k, &self.v);
-        let AttentionLayer { attention, cache, .. } = layer;
-        device.attention(attention, cache, views, &self.q, &mut self.seen);
+        let AttentionLayer { attention, window, cache, .. } = layer;
+        device.attention((attention, *window), cache, views, &self.q, &mut self.seen);
         if spec.gated {
             device.gate(&mut self.seen, &self.gate);
         }
@@ -93,6 +93,6 @@ impl<D: Device> Scratch<D> {
 }
 
 fn position_factors(spec: PositionScale, pos: &[u32]) -> Vec<f32> {
-    let steps = |pos: u32| (pos as usize / spec.step) as f32;
+    let steps = |pos: u32| ((pos as usize + spec.offset) / spec.step) as f32;
     pos.iter().map(|&pos| 1.0 + spec.factor * (1.0 + steps(pos)).ln()).collect()
 }

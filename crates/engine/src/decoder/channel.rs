@@ -17,7 +17,8 @@ impl<D: Device> Scratch<D> {
         perceptron(device, (hidden, weights), normed, [gate, up], delta);
     }
 
-    /// `delta = sum over the chosen experts of weight * expert` of the normed residual.
+    /// `delta = sum over the chosen experts of weight * expert` of the normed residual, or with the
+    /// weight on what the expert is given.
     ///
     /// Each expert runs once, over all tokens that chose it; a token's sum is in the order of its
     /// experts' numbers, so that it does not depend on the batch.
@@ -30,6 +31,7 @@ impl<D: Device> Scratch<D> {
         let n_embd = self.n_embd;
         let assignments = self.route(device, spec, weights);
         let n_tokens = assignments.n_tokens;
+        let ones = vec![1.0; n_tokens];
         device.zeros(&mut self.delta, n_tokens * n_embd);
         for (mlp, chosen) in weights.experts.iter().zip(&assignments.experts) {
             if chosen.tokens.is_empty() {
@@ -37,8 +39,13 @@ impl<D: Device> Scratch<D> {
             }
             let Self { normed, gate, up, part, other_part, delta, .. } = self;
             device.select(normed, n_embd, &chosen.tokens, part);
+            let mut factors = chosen.weights.as_slice();
+            if spec.weighs_input {
+                device.scale_rows(part, factors);
+                factors = &ones[..factors.len()];
+            }
             perceptron(device, (spec.hidden, mlp), part, [gate, up], other_part);
-            device.scatter_add(delta, n_embd, (&chosen.tokens, &chosen.weights), other_part);
+            device.scatter_add(delta, n_embd, (&chosen.tokens, factors), other_part);
         }
         if let Some(shared) = &weights.shared {
             self.shared_expert(device, spec.hidden, shared);

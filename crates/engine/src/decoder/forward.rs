@@ -57,17 +57,26 @@ impl<D: Device> Scratch<D> {
     }
 }
 
+/// A norm that a specification may have, and what it has learned.
+type MaybeNorm<'a, D> = (&'a Option<NormSpec>, &'a Option<NormWeights<D>>);
+
 impl<D: Device> Decoder<D> {
     /// Computes the vectors of a batch's wanted tokens into `scratch.normed`; answers whether it
     /// was wanted to the end, which is asked before each block.
     pub(super) fn run(&mut self, plan: &Plan, is_wanted: &dyn Fn() -> bool) -> bool {
         self.embed(plan);
         let Self { spec, device, weights, layers, scratch, .. } = self;
-        for ((block, weights), layer) in spec.blocks.iter().zip(&weights.blocks).zip(layers) {
+        for (i, (block, weights)) in spec.blocks.iter().zip(&weights.blocks).enumerate() {
             if !is_wanted() {
+                if !spec.causal {
+                    move_cache(layers, i, 0);
+                }
                 return false;
             }
-            scratch.block(device, block, (weights, layer), plan);
+            scratch.block(device, block, (weights, &mut layers[i]), plan);
+            if !spec.causal {
+                move_cache(layers, i, (i + 1) % spec.n_layer());
+            }
         }
         self.take_outputs(plan);
         true
@@ -81,13 +90,21 @@ impl<D: Device> Decoder<D> {
             device.gather(positions, &plan.pos, &mut scratch.delta);
             device.add(&mut scratch.x, &scratch.delta);
         }
+        if let Some(types) = &weights.token_types {
+            device.gather(types, &vec![0; plan.ids.len()], &mut scratch.delta);
+            device.add(&mut scratch.x, &scratch.delta);
+        }
+        scratch.norm_sum(device, (&spec.embedding.norm, &weights.embd_norm));
     }
 
     fn take_outputs(&mut self, plan: &Plan) {
         let Self { spec, device, weights, scratch, .. } = self;
         let Scratch { x, delta, normed, .. } = scratch;
         device.select(x, spec.n_embd, &plan.outputs, delta);
-        norm(device, (&spec.output_norm, &weights.output_norm), spec.n_embd, delta, normed);
+        match spec.output_norm.as_ref().zip(weights.output_norm.as_ref()) {
+            Some(learned) => norm(device, learned, spec.n_embd, delta, normed),
+            None => std::mem::swap(delta, normed),
+        }
     }
 
     /// Computes the logits of what `run` has left, into `scratch.logits`.
@@ -99,8 +116,9 @@ impl<D: Device> Decoder<D> {
         if let Some(bias) = &weights.output_bias {
             device.add_bias(logits, bias);
         }
-        scale(device, logits, spec.output.scale);
-        if let Some(cap) = spec.output.softcap {
+        let Some(spec) = &spec.output else { return };
+        scale(device, logits, spec.scale);
+        if let Some(cap) = spec.softcap {
             device.softcap(logits, cap);
         }
     }
@@ -116,11 +134,12 @@ impl<D: Device> Scratch<D> {
     ) {
         self.norm_x(device, &spec.mixer_norm, &weights.mixer_norm);
         self.mix_tokens(device, (&spec.mixer, &weights.mixer), layer, plan);
-        self.finish_delta(device, (&spec.mixer_post_norm, &weights.mixer_post_norm), spec);
+        let post_norm = (&spec.mixer_post_norm, &weights.mixer_post_norm);
+        self.finish_delta(device, post_norm, spec);
         if weights.wiring == Wiring::Parallel {
             std::mem::swap(&mut self.delta, &mut self.other_delta);
         } else {
-            device.add(&mut self.x, &self.delta);
+            self.add_delta(device, post_norm, spec);
         }
         let Some(channel) = spec.channel.as_ref().zip(weights.channel.as_ref()) else { return };
         // A parallel block without a norm of its own here takes what the token mixer took.
@@ -136,11 +155,28 @@ impl<D: Device> Scratch<D> {
             }
             _ => unreachable!("weights are bound by the specification"),
         }
-        self.finish_delta(device, (&spec.channel_post_norm, &weights.channel_post_norm), spec);
+        let post_norm = (&spec.channel_post_norm, &weights.channel_post_norm);
+        self.finish_delta(device, post_norm, spec);
         if weights.wiring == Wiring::Parallel {
             device.add(&mut self.x, &self.other_delta);
         }
+        self.add_delta(device, post_norm, spec);
+    }
+
+    /// Adds to the residual; the norm behind a mixer may be on the sum.
+    fn add_delta(&mut self, device: &mut D, post_norm: MaybeNorm<'_, D>, spec: &BlockSpec) {
         device.add(&mut self.x, &self.delta);
+        if spec.wiring == Wiring::NormedSums {
+            self.norm_sum(device, post_norm);
+        }
+    }
+
+    /// `x = norm(x)`, where there is a norm.
+    fn norm_sum(&mut self, device: &mut D, (spec, weights): MaybeNorm<'_, D>) {
+        if let Some(learned) = spec.as_ref().zip(weights.as_ref()) {
+            norm(device, learned, self.n_embd, &self.x, &mut self.part);
+            std::mem::swap(&mut self.x, &mut self.part);
+        }
     }
 
     fn mix_tokens(
@@ -201,14 +237,24 @@ impl<D: Device> Scratch<D> {
     fn finish_delta(
         &mut self,
         device: &mut D,
-        (post_norm, weights): (&Option<NormSpec>, &Option<NormWeights<D>>),
+        (post_norm, weights): MaybeNorm<'_, D>,
         spec: &BlockSpec,
     ) {
-        if let Some(learned) = post_norm.as_ref().zip(weights.as_ref()) {
+        let post_norm = post_norm.as_ref().filter(|_| spec.wiring != Wiring::NormedSums);
+        if let Some(learned) = post_norm.zip(weights.as_ref()) {
             norm(device, learned, self.n_embd, &self.delta, &mut self.part);
             std::mem::swap(&mut self.delta, &mut self.part);
         }
         scale(device, &mut self.delta, spec.residual_scale);
+    }
+}
+
+/// Gives the memory of one block to another: nothing is kept of a text that is run as a whole, so
+/// one cache serves all blocks, and is the first one's between batches.
+fn move_cache<D: Device>(layers: &mut [Layer<D>], from: usize, to: usize) {
+    if let Ok([Layer::Attention(from), Layer::Attention(to)]) = layers.get_disjoint_mut([from, to])
+    {
+        std::mem::swap(&mut from.cache, &mut to.cache);
     }
 }
 

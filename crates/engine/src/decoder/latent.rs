@@ -38,7 +38,8 @@ impl<D: Device> Scratch<D> {
         }
         let Span { slots, views } = &plan.spans[layer.table];
         device.store(&mut layer.cache, slots, &self.k, &self.k);
-        device.attention(&layer.attention, &layer.cache, views, &self.q, &mut self.v);
+        let attention = (&layer.attention, layer.window);
+        device.attention(attention, &layer.cache, views, &self.q, &mut self.v);
         self.latent_values(device, spec, weights);
         weights.output.apply(device, &self.seen, &mut self.delta);
     }

@@ -4,7 +4,7 @@ use camelid_kernels::{Attention, KvType, Rope, RopeParams, Yarn};
 
 use super::memory::{Memory, state_lens};
 use crate::{
-    device::{CacheShape, Device, StatePlacement},
+    device::{CacheShape, Device, StatePlacement, Window},
     error::Result,
     spec::{AttentionSpec, LatentAttentionSpec, ModelSpec, RopeFactors, RopeSpec, TokenMixer},
     weights::{FactorSets, MixerWeights, Weights},
@@ -49,6 +49,7 @@ pub(super) struct AttentionLayer<D: Device> {
     pub(super) cache: D::Cache,
     pub(super) rope: Option<Rope>,
     pub(super) attention: Attention,
+    pub(super) window: Option<Window>,
 }
 
 /// Makes room for every block's cache; no sequence is longer than `n_ctx`.
@@ -58,46 +59,51 @@ pub(super) fn make_layers<D: Device>(
     (memory, ty): (&Memory, KvType),
     n_ctx: usize,
 ) -> Result<Vec<Layer<D>>> {
-    let layer = |(mixer, weights_of_mixer): (&TokenMixer, &MixerWeights<D>)| {
+    let layer = |(i, (mixer, weights_of_mixer)): (usize, (&TokenMixer, &MixerWeights<D>))| {
         if let Some((conv_len, scan_len)) = state_lens(mixer, spec.n_embd) {
             let states = |len| device.states(memory.n_states(), len);
             let scan = (scan_len > 0).then(|| states(scan_len)).transpose()?;
             return Ok(Layer::Recurrent(RecurrentLayer { conv: states(conv_len)?, scan }));
         }
-        let (rope, attention) = match mixer {
+        let (rope, attention, window) = match mixer {
             TokenMixer::Attention(spec) => {
                 let sinks = match weights_of_mixer {
                     MixerWeights::Attention(weights) => weights.sinks.clone(),
                     _ => None,
                 };
-                (spec.rope.as_ref(), plain(spec, sinks))
+                (spec.rope.as_ref(), plain(spec, sinks), window(spec))
             }
-            TokenMixer::Latent(spec) => (Some(&spec.rope), latent(spec)),
+            TokenMixer::Latent(spec) => (Some(&spec.rope), latent(spec), None),
             _ => unreachable!("what keeps a state has been made"),
         };
         let rope = rope.map(|rope| make_rope(rope, &weights.rope_factors, n_ctx)).transpose()?;
         let (table, n_pages) = memory.table_of(mixer, n_ctx);
         let shape = CacheShape {
-            n_pages,
+            // Where nothing is kept, one cache goes from block to block.
+            n_pages: if spec.causal || i == 0 { n_pages } else { 1 },
             n_head_kv: attention.n_head_kv,
             head_dim: attention.head_dim,
             ty,
         };
         let cache = device.cache(shape)?;
-        Ok(Layer::Attention(AttentionLayer { table, cache, rope, attention }))
+        Ok(Layer::Attention(AttentionLayer { table, cache, rope, attention, window }))
     };
     let mixers = spec.blocks.iter().map(|block| &block.mixer);
-    mixers.zip(weights.blocks.iter().map(|block| &block.mixer)).map(layer).collect()
+    let weights_of_mixers = weights.blocks.iter().map(|block| &block.mixer);
+    mixers.zip(weights_of_mixers).enumerate().map(layer).collect()
 }
 
 fn plain(spec: &AttentionSpec, sinks: Option<Vec<f32>>) -> Attention {
     let mut attention = Attention::new(spec.n_head, spec.n_head_kv, spec.head_dim);
     attention.scale = spec.scale;
-    attention.window = spec.window;
     attention.softcap = spec.softcap;
     attention.sinks = sinks;
     attention.alibi_slopes = spec.max_alibi_bias.map(|max| alibi_slopes(spec.n_head, max));
     attention
+}
+
+fn window(spec: &AttentionSpec) -> Option<Window> {
+    spec.window.map(|width| Window { shape: spec.window_shape, width })
 }
 
 /// All heads see the one latent, behind the lanes that turn.

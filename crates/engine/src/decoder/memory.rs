@@ -10,7 +10,7 @@ use crate::{
     batch::{Batch, SeqId},
     error::{Error, Result},
     page_table::{PAGE_LEN, PageCopy, PageTable, Placement},
-    spec::{ModelSpec, TokenMixer},
+    spec::{ModelSpec, TokenMixer, WindowShape},
     state_table::{StatePlacement, StateTable},
 };
 
@@ -46,6 +46,8 @@ impl Reach {
     fn of(mixer: &TokenMixer, n_ctx: usize) -> Self {
         match mixer {
             TokenMixer::Attention(spec) => match spec.window {
+                // What looks both ways keeps nothing, and needs all of a text at once.
+                _ if spec.window_shape == WindowShape::Around => Self::All,
                 Some(window) if window < n_ctx => Self::Window(window),
                 _ => Self::All,
             },

@@ -64,6 +64,9 @@ impl<D: Device> Decoder<D> {
         let outside = batch.tokens().iter().find(|t| t.token as usize >= n_vocab);
         outside.map_or(Ok(()), |t| Err(Error::TokenOutOfRange { id: t.token, n_vocab }))?;
         for (seq, run) in runs(batch) {
+            if !self.spec.causal && self.memory.len(seq) > 0 {
+                return Err(Error::NotWhole { seq });
+            }
             for (len, token) in (self.memory.len(seq)..).zip(&batch.tokens()[run]) {
                 if token.pos != len {
                     return Err(Error::Position { seq, len, pos: token.pos });
@@ -90,7 +93,7 @@ impl<D: Device> Decoder<D> {
     fn spans(&self, batch: &Batch, placements: Vec<Placement>) -> Vec<Span> {
         let span = |(table, placement): (usize, Placement)| Span {
             slots: placement.slots,
-            views: views(batch, self.memory.table(table)),
+            views: views(batch, self.memory.table(table), self.spec.causal),
         };
         placements.into_iter().enumerate().map(span).collect()
     }
@@ -104,15 +107,16 @@ fn state_runs(batch: &Batch, states: &[StatePlacement]) -> Vec<Run> {
     runs(batch).zip(states).map(run).collect()
 }
 
-fn views(batch: &Batch, table: &PageTable) -> Vec<View> {
+fn views(batch: &Batch, table: &PageTable, causal: bool) -> Vec<View> {
     let mut views = Vec::with_capacity(batch.len());
     for (seq, run) in runs(batch) {
         let pages: Arc<[u32]> = table.pages(seq).into();
-        views.extend(
-            batch.tokens()[run]
-                .iter()
-                .map(|token| View { pages: Arc::clone(&pages), n_visible: token.pos as usize + 1 }),
-        );
+        let len = table.len(seq) as usize;
+        views.extend(batch.tokens()[run].iter().map(|token| View {
+            pages: Arc::clone(&pages),
+            pos: token.pos as usize,
+            n_visible: if causal { token.pos as usize + 1 } else { len },
+        }));
     }
     views
 }

@@ -115,6 +115,7 @@ mod tests {
             hidden: HiddenLayer::Gated(Activation::Silu),
             bias: Presence::Absent,
             routing,
+            weighs_input: false,
             normalize: true,
             scale: 1.0,
             groups: None,

@@ -26,7 +26,10 @@ pub(crate) struct EmbedInput {
     pub(crate) index: usize,
     /// Not empty.
     pub(crate) tokens: Vec<TokenId>,
+    /// Not [`Pooling::Rank`], but what stands behind it.
     pub(crate) pooling: Pooling,
+    /// Whether the pooled vector goes through the model's head.
+    pub(crate) runs_head: bool,
     pub(crate) sender: Sender<Pooled>,
 }
 
@@ -83,7 +86,11 @@ impl Embedder {
                     let owner = self.inputs.iter_mut().find(|input| input.id == token.seq);
                     owner.expect("a batch is made of inputs").take(row);
                 }
-                self.inputs.iter_mut().for_each(AtWork::advance);
+                for input in &mut self.inputs {
+                    let Some(pooled) = input.advance() else { continue };
+                    let runs_head = input.input.runs_head;
+                    input.send(if runs_head { runner.head(&pooled) } else { Ok(pooled) });
+                }
             }
             Err(error) => self.fail_batch(&Arc::new(error)),
         }
@@ -159,7 +166,8 @@ impl AtWork {
         let wants = |i: usize| match self.input.pooling {
             Pooling::None | Pooling::Mean => true,
             Pooling::Cls => i == 0,
-            Pooling::Last | Pooling::Rank => i == last,
+            Pooling::Last => i == last,
+            Pooling::Rank => unreachable!("it stands for another"),
         };
         self.n_in_batch = n_left.min(room);
         let end = self.n_run + self.n_in_batch;
@@ -178,18 +186,21 @@ impl AtWork {
         }
     }
 
-    /// Notes that what is in the batch has been run, and answers if that was all.
-    fn advance(&mut self) {
+    /// Notes that what is in the batch has been run; answers the pooled vector if that was all.
+    fn advance(&mut self) -> Option<Vec<f32>> {
+        if self.n_in_batch == 0 {
+            return None;
+        }
         self.n_run += std::mem::take(&mut self.n_in_batch);
         if !self.is_done() {
-            return;
+            return None;
         }
         let mut pooled = std::mem::take(&mut self.pooled);
         if self.input.pooling == Pooling::Mean {
             let factor = 1.0 / self.n_run as f32;
             pooled.iter_mut().for_each(|x| *x *= factor);
         }
-        self.send(Ok(pooled));
+        Some(pooled)
     }
 
     fn send(&self, answer: Result<Vec<f32>>) {

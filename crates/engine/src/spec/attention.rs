@@ -18,8 +18,10 @@ pub struct AttentionSpec {
     pub scale: f32,
     /// How positions turn queries and keys; `None` where they do not.
     pub rope: Option<RopeSpec>,
-    /// Only the last so many tokens are seen, the token itself among them.
+    /// How many tokens are seen; `None` for all.
     pub window: Option<usize>,
+    /// Which.
+    pub window_shape: WindowShape,
     /// Scores become `softcap * tanh(score / softcap)`.
     pub softcap: Option<f32>,
     /// ALiBi: the largest bias, from which each head's slope follows.
@@ -39,6 +41,18 @@ pub struct AttentionSpec {
     pub qkv_bias: Presence,
     /// Bias of the output projection.
     pub output_bias: Presence,
+}
+
+/// Where a window lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WindowShape {
+    /// It ends with the token itself.
+    Past,
+    /// The token is in its middle: half of it, rounded down, is seen to either side.
+    Around,
+    /// The sequence is cut into chunks of its width; what lies before the token's own is not seen.
+    Chunk,
 }
 
 /// A norm on queries and keys.
@@ -65,7 +79,7 @@ pub enum QkNormSpan {
     Token,
 }
 
-/// Queries are multiplied by `1 + factor * ln(1 + floor(pos / step))`.
+/// Queries are multiplied by `1 + factor * ln(1 + floor((pos + offset) / step))`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct PositionScale {
@@ -73,6 +87,8 @@ pub struct PositionScale {
     pub factor: f32,
     /// Positions to a step.
     pub step: usize,
+    /// Added to the positions.
+    pub offset: usize,
 }
 
 /// Multi-head latent attention.

@@ -20,8 +20,6 @@ pub struct MlpSpec {
     pub n_ff: usize,
     /// What the hidden layer computes.
     pub hidden: HiddenLayer,
-    /// Whether the rows of gate and up lie in one tensor, `ffn_up`, in this order.
-    pub fused_gate_up: bool,
     /// Biases of its projections.
     pub bias: Presence,
 }
@@ -84,6 +82,8 @@ pub struct ExpertsSpec {
     pub normalize: bool,
     /// Factor on the weights.
     pub scale: f32,
+    /// Whether the weight is on what an expert is given instead of on what it gives.
+    pub weighs_input: bool,
     /// Choosing among groups of experts first.
     pub groups: Option<GroupLimit>,
     /// Whether a learned bias is added to the scores for the choice alone.

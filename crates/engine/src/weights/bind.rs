@@ -9,7 +9,8 @@ use crate::{
     device::Device,
     error::Result,
     spec::{
-        BlockSpec, ChannelMixer, ModelSpec, NormSpec, RopeFactors, RopeSpec, TokenMixer, Wiring,
+        BlockSpec, ChannelMixer, ModelSpec, NormSpec, Presence, RopeFactors, RopeSpec, TokenMixer,
+        Wiring,
     },
 };
 
@@ -36,9 +37,19 @@ impl<D: Device> Binder<'_, D> {
             "position_embd.weight",
             (spec.n_ctx_train, n_embd),
         );
-        let output_norm = self.norm("", &spec.output_norm, &[n_embd]);
-        let output = self.matrix_if(spec.output.weight, "output.weight", (n_vocab, n_embd));
-        let output_bias = self.vector_if(spec.output.bias, "output.bias", &[n_vocab]);
+        let token_types = match spec.embedding.n_token_types {
+            0 => None,
+            n => self.matrix_if(Presence::Optional, "token_types.weight", (n, n_embd)),
+        };
+        let mut norm =
+            |norm: &Option<NormSpec>| norm.as_ref().and_then(|norm| self.norm("", norm, &[n_embd]));
+        let embd_norm = norm(&spec.embedding.norm);
+        let output_norm = norm(&spec.output_norm);
+        let absent = (Presence::Absent, Presence::Absent);
+        let (weight, bias) = spec.output.as_ref().map_or(absent, |spec| (spec.weight, spec.bias));
+        let output = self.matrix_if(weight, "output.weight", (n_vocab, n_embd));
+        let output_bias = self.vector_if(bias, "output.bias", &[n_vocab]);
+        let head = self.head(&spec.head, n_embd);
         let rope_factors = self.rope_factors(spec);
         let mut blocks = Vec::with_capacity(spec.n_layer());
         for (i, block) in spec.blocks.iter().enumerate() {
@@ -50,11 +61,14 @@ impl<D: Device> Binder<'_, D> {
         Some(Weights {
             token_embd: token_embd?,
             positions,
+            token_types,
+            embd_norm,
             blocks,
-            output_norm: output_norm?,
+            output_norm,
             output,
             output_bias,
             rope_factors: rope_factors?,
+            head: head?,
         })
     }
 

@@ -22,7 +22,7 @@ impl<D: Device> Binder<'_, D> {
         let name = |part: &str| format!("{blk}ffn_{part}{suffix}");
         let shape = (spec.n_ff, n_embd);
         let down = self.linear(&name("down"), (n_embd, spec.n_ff), spec.bias);
-        if spec.fused_gate_up {
+        if spec.hidden.is_gated() && self.is_fused([&name("gate"), &name("up")], spec.n_ff) {
             let counts = [spec.n_ff, spec.n_ff];
             let [gate, up] = self.fused_linears(&name("up"), (counts, n_embd), spec.bias)?;
             return Some(MlpWeights { gate: Some(gate), up, down: down? });
@@ -33,6 +33,12 @@ impl<D: Device> Binder<'_, D> {
             false => None,
         };
         Some(MlpWeights { gate, up: up?, down: down? })
+    }
+
+    /// Whether the rows of a gate of `n_ff` stand before those of `up`, in one tensor.
+    fn is_fused(&self, [gate, up]: [&str; 2], n_ff: usize) -> bool {
+        let n_rows = self.n_rows(&format!("{up}.weight"));
+        !self.has(&format!("{gate}.weight")) && n_rows == Some(2 * n_ff)
     }
 
     pub(super) fn experts(
@@ -60,12 +66,7 @@ impl<D: Device> Binder<'_, D> {
         (shared, spec): (&SharedExpertSpec, &ExpertsSpec),
         n_embd: usize,
     ) -> Option<SharedExpertWeights<D>> {
-        let mlp = MlpSpec {
-            n_ff: shared.n_ff,
-            hidden: spec.hidden,
-            fused_gate_up: false,
-            bias: Presence::Absent,
-        };
+        let mlp = MlpSpec { n_ff: shared.n_ff, hidden: spec.hidden, bias: Presence::Absent };
         let mlp = self.mlp([blk, "_shexp"], &mlp, n_embd);
         let gate = match shared.gated {
             true => {
@@ -86,12 +87,7 @@ impl<D: Device> Binder<'_, D> {
         n_embd: usize,
     ) -> Option<Vec<MlpWeights<D>>> {
         if self.has(&format!("{blk}ffn_down.0.weight")) {
-            let mlp = MlpSpec {
-                n_ff: spec.n_ff,
-                hidden: spec.hidden,
-                fused_gate_up: false,
-                bias: spec.bias,
-            };
+            let mlp = MlpSpec { n_ff: spec.n_ff, hidden: spec.hidden, bias: spec.bias };
             let bind = |e: usize| self.mlp([blk, &format!(".{e}")], &mlp, n_embd);
             let bound: Vec<_> = (0..spec.n_expert).map(bind).collect();
             return bound.into_iter().collect();

@@ -14,9 +14,10 @@ use crate::{
     spec::{NormSpec, Presence},
 };
 
-/// Beginnings of the names of tensors that see or hear and have no part in a text's logits: vision,
-/// audio, and the projections from them. Some files hold them beside the language model.
-const OTHER_TOWERS: [&str; 3] = ["v.", "a.", "mm."];
+/// Beginnings of the names of tensors that have no part in a text's logits: vision, audio, the
+/// projections from them, and the classifiers of models that are not used to rank. Some files hold
+/// them beside the language model.
+const OTHER_TOWERS: [&str; 4] = ["v.", "a.", "mm.", "cls."];
 /// Most problems that an error lists: a file may claim any number of blocks and experts.
 const MAX_PROBLEMS: usize = 100;
 
@@ -82,6 +83,11 @@ impl<'a, D: Device> Binder<'a, D> {
 
     pub(super) fn has(&self, name: &str) -> bool {
         self.file.tensor(name).is_some()
+    }
+
+    /// The outermost dimension of a matrix.
+    pub(super) fn n_rows(&self, name: &str) -> Option<usize> {
+        self.file.tensor(name)?.shape().first().copied()
     }
 
     /// The tensor `name` of the given shape, outermost dimension first.

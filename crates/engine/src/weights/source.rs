@@ -39,7 +39,7 @@ impl TensorSource {
     }
 
     /// Weights that were computed from the tensor `name`: `[n_rows, n_cols]` in F32.
-    pub(super) fn computed(name: &str, n_cols: usize, values: &[f32]) -> Self {
+    pub(crate) fn computed(name: &str, n_cols: usize, values: &[f32]) -> Self {
         Self {
             name: name.into(),
             ty: TensorType::F32,

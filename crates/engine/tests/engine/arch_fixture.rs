@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use camelid_engine::{
-    CacheOptions, CpuDevice, Decoder, Error,
+    Batch, CacheOptions, CpuDevice, Decoder, Error, Pooling, Runner,
     gguf::{GgufFile, GgufWriter, MetadataValue, TensorType},
     kernels::{Cpu, Kernels, KvType, ThreadTeam},
 };
@@ -20,10 +20,15 @@ pub(crate) struct Fixture {
     pub(crate) n_ctx: usize,
     pub(crate) n_prompt: usize,
     pub(crate) tokens: Vec<u32>,
-    /// Four logits at every position: of tokens `(7 * pos + 24 * k) % 96`.
+    /// Four logits at every position: of tokens `(7 * pos + 24 * k) % 96`, or four elements of the
+    /// vector in the same way.
     pub(crate) sampled_logits: Vec<Vec<f32>>,
     /// All logits at some positions.
     pub(crate) full_logits: Vec<(usize, Vec<f32>)>,
+    /// Whether the answers are vectors instead of logits.
+    pub(crate) is_encoder: bool,
+    /// What the head makes of the pooled vectors of all tokens.
+    pub(crate) head: Option<Vec<f32>>,
     /// Keys and tensors without which the file is still a model, though another one.
     pub(crate) optional: Vec<String>,
     metadata: Map<String, Value>,
@@ -73,6 +78,8 @@ impl Fixture {
                 .iter()
                 .map(|(pos, row)| (pos.parse().unwrap(), floats(row)))
                 .collect(),
+            is_encoder: json.get("is_encoder").is_some(),
+            head: json.get("head").map(floats),
             optional: texts(&json["optional"]),
             tensors: tensors.chain(given).collect(),
             metadata: json["metadata"].as_object().unwrap().clone(),
@@ -81,7 +88,8 @@ impl Fixture {
 
     /// The logits kept of a position: token and value.
     pub(crate) fn sampled(&self, pos: usize) -> impl Iterator<Item = (usize, f32)> + '_ {
-        let token = move |k| (7 * pos + 24 * k) % N_VOCAB;
+        let width = self.width();
+        let token = move |k| (7 * pos + width / 4 * k) % width;
         self.sampled_logits[pos].iter().enumerate().map(move |(k, &logit)| (token(k), logit))
     }
 
@@ -102,6 +110,42 @@ impl Fixture {
         }
         self.tensors.retain(|(name, ..)| !name.starts_with("blk.") || name.starts_with("blk.0."));
         self
+    }
+
+    /// Length of an answer: of logits, or a vector.
+    pub(crate) fn width(&self) -> usize {
+        self.full_logits[0].1.len()
+    }
+
+    /// The model's answers to a batch.
+    pub(crate) fn run(&self, decoder: &mut Decoder<CpuDevice>, batch: &Batch) -> Vec<Vec<f32>> {
+        let rows = match self.is_encoder {
+            true => decoder.embed(batch).unwrap(),
+            false => decoder.forward(batch).unwrap(),
+        };
+        let rows = rows.rows().map(<[f32]>::to_vec).collect();
+        // What is run as a whole is not gone on with.
+        if self.is_encoder {
+            batch.tokens().iter().for_each(|token| decoder.truncate(token.seq, 0));
+        }
+        rows
+    }
+
+    /// What a text's vector becomes, as the file says; nothing where it says nothing.
+    pub(crate) fn pooled(&self, decoder: &mut Decoder<CpuDevice>, rows: &[Vec<f32>]) -> Vec<f32> {
+        let spec = decoder.spec();
+        let pooling = match spec.pooling {
+            Some(Pooling::Rank) => Some(spec.rank_pooling),
+            pooling => pooling,
+        };
+        let lane = |i: usize| rows.iter().map(|row| row[i]).sum::<f32>() / rows.len() as f32;
+        let pooled: Vec<f32> = match pooling {
+            Some(Pooling::Mean) => (0..rows[0].len()).map(lane).collect(),
+            Some(Pooling::Cls) => rows[0].clone(),
+            Some(Pooling::Last) => rows[rows.len() - 1].clone(),
+            _ => return Vec::new(),
+        };
+        decoder.head(&pooled).unwrap()
     }
 
     /// From the smallest to the largest logit.
@@ -159,6 +203,9 @@ fn metadata_value(value: &Value) -> MetadataValue {
         Value::String(text) => text.as_str().into(),
         Value::Number(x) if x.is_u64() => (x.as_u64().unwrap() as u32).into(),
         Value::Number(x) => (x.as_f64().unwrap() as f32).into(),
+        Value::Array(texts) if texts.iter().all(Value::is_string) => {
+            texts.iter().map(|text| text.as_str().unwrap().to_owned()).collect::<Vec<_>>().into()
+        }
         Value::Array(flags) if flags.iter().all(Value::is_boolean) => {
             flags.iter().map(|flag| flag.as_bool().unwrap()).collect::<Vec<bool>>().into()
         }

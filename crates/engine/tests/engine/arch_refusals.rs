@@ -37,6 +37,10 @@ fn values_out_of_range_are_refused_by_their_key() {
         ("granite", "granite.logit_scale", json!(0.0)),
         ("mistral3", "mistral3.rope.scaling.original_context_length", json!(0)),
         ("mistral3", "mistral3.rope.scaling.factor", json!(-4.0)),
+        ("bert", "bert.pooling_type", json!(5)),
+        ("gemma_embedding", "gemma-embedding.dense_2_feat_in", json!(63)),
+        ("llama4", "llama4.attention.chunk_size", json!(0)),
+        ("llama4", "llama4.interleave_moe_layer_step", json!(0)),
         ("mpt", "mpt.attention.max_alibi_bias", json!(-8.0)),
         ("olmo", "olmo.attention.clamp_kqv", json!(-1.0)),
     ];
@@ -52,6 +56,8 @@ fn what_an_architecture_does_not_do_is_refused_and_not_ignored() {
         ("qwen3", "qwen3.expert_count", json!(8)),
         ("qwen3", "qwen3.logit_scale", json!(0.5)),
         ("llama", "llama.rope.scaling.type", json!("dynamic")),
+        ("llama4", "llama4.attention.sliding_window", json!(0)),
+        ("modern_bert", "modern-bert.hidden_activation", json!("relu")),
     ];
     for (fixture, key, value) in cases {
         let text = refusal(fixture, key, &value);

@@ -2,8 +2,11 @@
 
 use std::path::Path;
 
-use camelid_engine::gguf::{GgufFile, GgufWriter, MetadataValue, TensorType};
-use half::{bf16, f16};
+use camelid_engine::{
+    gguf::{GgufFile, GgufWriter, MetadataValue, TensorType},
+    kernels::quantize,
+};
+use half::bf16;
 use safetensors::SafeTensors;
 
 const N_HEAD: usize = 8;
@@ -45,7 +48,8 @@ pub(crate) fn converted_bytes(ty: TensorType) -> Vec<u8> {
             values = pair_lanes(&values, view.shape(), n_head);
         }
         let ty = if info.dims().len() == 1 { TensorType::F32 } else { ty };
-        writer = writer.tensor(info.name(), ty, info.dims(), encode(&values, ty));
+        let bytes = encode(&values, info.dims()[0], ty);
+        writer = writer.tensor(info.name(), ty, info.dims(), bytes);
     }
     writer.to_bytes().unwrap()
 }
@@ -87,13 +91,14 @@ fn pair_lanes(values: &[f32], shape: &[usize], n_head: usize) -> Vec<f32> {
     (0..n_rows).flat_map(|row| &values[source_row(row) * n_cols..][..n_cols]).copied().collect()
 }
 
-fn encode(values: &[f32], ty: TensorType) -> Vec<u8> {
-    match ty {
-        TensorType::F32 => values.iter().flat_map(|x| x.to_le_bytes()).collect(),
-        TensorType::F16 => values.iter().flat_map(|&x| f16::from_f32(x).to_le_bytes()).collect(),
-        TensorType::BF16 => values.iter().flat_map(|&x| bf16::from_f32(x).to_le_bytes()).collect(),
-        other => panic!("no encoder for {}", other.name()),
+/// Rows of `n_cols` in a number format.
+fn encode(values: &[f32], n_cols: usize, ty: TensorType) -> Vec<u8> {
+    let mut out = vec![0; values.len() / n_cols * ty.row_bytes(n_cols).unwrap()];
+    let rows = out.chunks_exact_mut(ty.row_bytes(n_cols).unwrap());
+    for (row, values) in rows.zip(values.chunks_exact(n_cols)) {
+        quantize(ty, values, None, row).unwrap();
     }
+    out
 }
 
 /// The F32 model cut down to its first block.

@@ -30,6 +30,7 @@ from layout import (
     then,
     transposed,
     transposed_experts,
+    transposed_gate_and_up,
     value_heads,
 )
 
@@ -55,6 +56,10 @@ class Case:
     given: dict = field(default_factory=dict)
     """Shapes of GGUF tensors that are made of several parameters."""
     shapes: dict = field(default_factory=dict)
+    """Of an encoder: what gives the tokens' vectors and, where there is a head, the text's."""
+    vectors: Any = None
+    """Shapes of GGUF tensors that the model does not have."""
+    more: dict = field(default_factory=dict)
     n_ctx: int = N_CTX
     note: str = ""
 
@@ -314,6 +319,17 @@ GPT_OSS = [
     (L + r"mlp\.experts\.down_proj", r"blk.\1.ffn_down_exps.weight", transposed_experts),
     (L + r"mlp\.experts\.down_proj_bias", r"blk.\1.ffn_down_exps.bias"),
 ]
+LLAMA4 = [
+    (L + r"feed_forward\.(gate|up|down)_proj\.weight", r"blk.\1.ffn_\2.weight"),
+    (L + r"feed_forward\.router\.weight", r"blk.\1.ffn_gate_inp.weight"),
+    (
+        L + r"feed_forward\.experts\.gate_up_proj",
+        [r"blk.\1.ffn_gate_exps.weight", r"blk.\1.ffn_up_exps.weight"],
+        transposed_gate_and_up,
+    ),
+    (L + r"feed_forward\.experts\.down_proj", r"blk.\1.ffn_down_exps.weight", transposed_experts),
+    (L + r"feed_forward\.shared_expert\.(gate|up|down)_proj\.weight", r"blk.\1.ffn_\2_shexp.weight"),
+] + NEOX
 GRANITE = dict(
     embedding_multiplier=3.0, residual_multiplier=0.5, attention_multiplier=0.2, logits_scaling=0.25
 )
@@ -585,6 +601,39 @@ CASES = [
         + ["output.weight", "rope_freqs.weight"]
         + biases(2, *LLAMA_BIASES),
         given={"rope_freqs.weight": llama3_factors(16, 500.0, 8.0, 1.0, 4.0, 32)},
+    ),
+    Case(
+        "llama4",
+        "llama4",
+        hf.Llama4ForCausalLM,
+        config(
+            "Llama4Text",
+            4,
+            head_dim=16,
+            rms_norm_eps=1e-5,
+            intermediate_size=32,
+            intermediate_size_mlp=N_FF,
+            num_local_experts=4,
+            num_experts_per_tok=1,
+            interleave_moe_layer_step=2,
+            attention_chunk_size=WINDOW,
+            floor_scale=8,
+            attn_scale=0.1,
+            attn_temperature_tuning=True,
+            **rope(),
+        ),
+        keys(
+            "llama4",
+            4,
+            expert_count=4,
+            expert_used_count=1,
+            expert_feed_forward_length=32,
+            interleave_moe_layer_step=2,
+            attention__chunk_size=WINDOW,
+            attention__floor_scale=8,
+        ),
+        LLAMA4,
+        optional("llama4", "attention.chunk_size", "attention.floor_scale") + ["output.weight"],
     ),
     Case(
         "llama_linear",

@@ -3,15 +3,18 @@ import json
 import re
 import sys
 
+import llama_cpp
 import numpy as np
 import torch
 import transformers
 import weights
 from cases import CASES
+from encoder_cases import ENCODERS
 
 N_PROMPT, N_TOKENS = 64, 72
 FULL = [0, 17, 63, 71]
 N_VOCAB = 96
+ENCODER_NAMES = {case.architecture for case in ENCODERS}
 
 
 def tokens_of(name):
@@ -26,7 +29,7 @@ def find(case, parameter):
         match = re.fullmatch(pattern, parameter)
         if match:
             gguf = gguf if isinstance(gguf, list) else [gguf]
-            names = [match.expand(name) for name in gguf]
+            names = [match.expand(name) for name in gguf if name]
             return names, (layout[0] if layout else None)
     raise KeyError(f"{case.name}: nothing is known of {parameter}")
 
@@ -38,7 +41,7 @@ def load(case, model):
     tensors, state = {}, {}
     for parameter, value in model.state_dict().items():
         names, layout = find(case, parameter)
-        if case.config.tie_word_embeddings and names == ["output.weight"]:
+        if not names or (case.config.tie_word_embeddings and names == ["output.weight"]):
             continue
         shapes, combine = (layout or same)(list(value.shape))
         for tensor, shape in zip(names, shapes, strict=True):
@@ -56,20 +59,38 @@ def rounded(x):
     return [round(float(v), 5) for v in x]
 
 
-def run(case):
+def answers(case, ids):
+    """Every token's logits or vector, a text's vector behind the head, and the GGUF tensors."""
     torch.manual_seed(0)
+    if case.model is None:
+        return *llama_cpp.vectors(case, ids), case.more
     case.config._attn_implementation = "eager"
     model = case.model(case.config).to(torch.float32).eval()
-    tensors = load(case, model)
-    assert case.config.tie_word_embeddings != ("output.weight" in tensors)
-    ids = tokens_of(case.name)
+    tensors = load(case, model) | case.more
     with torch.inference_mode():
-        logits = model(torch.tensor([ids]), use_cache=False).logits[0].numpy()
+        if case.vectors:
+            rows, head = case.vectors(model, torch.tensor([ids]))
+            return rows.numpy(), head, tensors
+        assert case.config.tie_word_embeddings != ("output.weight" in tensors)
+        return model(torch.tensor([ids]), use_cache=False).logits[0].numpy(), None, tensors
+
+
+def reference(case):
+    if case.model is None:
+        return llama_cpp.REFERENCE
+    torch_version = torch.__version__.split("+")[0]
+    made = f"{case.model.__name__}, transformers {transformers.__version__}, torch {torch_version}"
+    return made + (f"; {case.note}" if case.note else "")
+
+
+def run(case):
+    ids = tokens_of(case.name)
+    logits, head, tensors = answers(case, ids)
     assert np.isfinite(logits).all()
-    sampled = [rounded(row[[(7 * i + 24 * k) % N_VOCAB for k in range(4)]]) for i, row in enumerate(logits)]
+    width = logits.shape[1]
+    sampled = [rounded(row[[(7 * i + width // 4 * k) % width for k in range(4)]]) for i, row in enumerate(logits)]
     return {
-        "reference": f"{case.model.__name__}, transformers {transformers.__version__}, "
-        f"torch {torch.__version__.split('+')[0]}" + (f"; {case.note}" if case.note else ""),
+        "reference": reference(case),
         "made_by": "crates/engine/tests/oracle/generate.py",
         "metadata": {"general.architecture": case.architecture, **case.metadata},
         "optional": case.optional,
@@ -80,6 +101,8 @@ def run(case):
         "tokens": ids,
         "sampled_logits": sampled,
         "full_logits": {str(i): rounded(logits[i]) for i in FULL},
+        **({"is_encoder": True} if case.architecture in ENCODER_NAMES else {}),
+        **({"head": rounded(head)} if head is not None else {}),
     }
 
 
@@ -99,7 +122,7 @@ def text(fixture):
 
 
 folder, *wanted = sys.argv[1:]
-for case in CASES:
+for case in CASES + ENCODERS:
     if wanted and case.name not in wanted:
         continue
     try:

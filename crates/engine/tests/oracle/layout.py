@@ -146,6 +146,21 @@ def gate_and_up_rows(shape):
     return [part, part], lambda gate, up: np.concatenate([gate, up], axis=0)
 
 
+def transposed_gate_and_up(shape):
+    """The same of experts as [n_expert, n_embd, 2 * n_ff]."""
+    part = [shape[0], shape[2] // 2, shape[1]]
+    return [part, part], lambda gate, up: np.concatenate([gate, up], axis=1).swapaxes(1, 2)
+
+
+def behind_padding(n):
+    """A table whose first n rows are for padding, which GGUF leaves out."""
+
+    def layout(shape):
+        return [[shape[0] - n, shape[1]]], lambda x: np.concatenate([np.zeros_like(x[:n]), x])
+
+    return layout
+
+
 def interleaved_gate_and_up(shape):
     """The same as [n_expert, n_embd, 2 * n_ff] with gate and up taking turns."""
     part = [shape[0], shape[2] // 2, shape[1]]

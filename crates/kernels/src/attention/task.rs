@@ -63,7 +63,8 @@ impl Task<'_> {
     /// The keys a query sees.
     fn keys_of(&self, query: &Query<'_>) -> Range<usize> {
         let last = query.n_visible;
-        self.spec.window.map_or(0, |window| last.saturating_sub(window))..last
+        let start = self.spec.window.map_or(0, |window| last.saturating_sub(window));
+        start.max(query.first).min(last)..last
     }
 
     /// Attends to the keys of a range that begins with a page.
@@ -158,9 +159,9 @@ impl Task<'_> {
         if let Some(slopes) = &self.spec.alibi_slopes {
             for (row, scores) in scores.iter_mut().enumerate() {
                 let slope = slopes[self.head(row)] * std::f32::consts::LOG2_E;
-                let own = self.queries[row / self.spec.n_rep()].n_visible as f32 - 1.0;
+                let own = self.queries[row / self.spec.n_rep()].pos;
                 for (score, pos) in scores.iter_mut().zip(keys.start..) {
-                    *score -= slope * (own - pos as f32);
+                    *score -= slope * own.abs_diff(pos) as f32;
                 }
             }
         }

@@ -50,9 +50,11 @@ fn tolerance(ty: KvType, spec: &Attention) -> f32 {
 }
 
 /// The textbook form in f64.
-fn textbook(spec: &Attention, case: &Case, q: &[f32], n_visible: usize) -> Vec<f32> {
+fn textbook(spec: &Attention, case: &Case, q: &[f32], query: &Query<'_>) -> Vec<f32> {
     let (dim, slot_len) = (spec.head_dim, spec.n_head_kv * spec.head_dim);
-    let first = spec.window.map_or(0, |window| n_visible.saturating_sub(window));
+    let Query { n_visible, pos, .. } = *query;
+    let window = spec.window.map_or(0, |window| n_visible.saturating_sub(window));
+    let first = window.max(query.first);
     let mut out = Vec::new();
     for (head, q) in q.chunks_exact(dim).enumerate() {
         let row = |data: &[f32], i: usize| {
@@ -67,7 +69,7 @@ fn textbook(spec: &Attention, case: &Case, q: &[f32], n_visible: usize) -> Vec<f
                     .softcap
                     .map_or(score, |cap| f64::from(cap) * (score / f64::from(cap)).tanh());
                 let slope = spec.alibi_slopes.as_ref().map_or(0.0, |slopes| slopes[head]);
-                score - f64::from(slope) * (n_visible - 1 - i) as f64
+                score - f64::from(slope) * pos.abs_diff(i) as f64
             })
             .collect();
         let sink = spec.sinks.as_ref().map(|sinks| f64::from(sinks[head]));
@@ -115,16 +117,22 @@ fn equals_the_textbook_form() {
             } else {
                 vec![1, 2, 31, 32, 33, 34, 35, 36, 37, n_tokens - 1, n_tokens]
             };
-            let queries: Vec<Query<'_>> =
-                visible.iter().map(|&n_visible| Query { pages: &case.pages, n_visible }).collect();
+            let causal = visible.iter().map(|&n_visible| Query::causal(&case.pages, n_visible));
+            // From the middle of what it sees, or with what lies far back hidden.
+            let free = causal.clone().map(|query| Query {
+                first: query.n_visible / 3,
+                pos: query.n_visible / 2,
+                ..query
+            });
+            let queries: Vec<Query<'_>> = causal.chain(free).collect();
             let q = noise(queries.len() * 80, 3);
             for kernels in Kernels::available() {
                 let mut out = vec![f32::NAN; q.len()];
                 let team = ThreadTeam::new(2);
                 attention((kernels, &team), spec, &case.kv, &queries, (&q, &mut out));
-                for (i, &n_visible) in visible.iter().enumerate() {
-                    let want = textbook(spec, &case, &q[i * 80..][..80], n_visible);
-                    let what = format!("{} {ty:?} {spec:?} sees {n_visible}", kernels.name());
+                for (i, query) in queries.iter().enumerate() {
+                    let want = textbook(spec, &case, &q[i * 80..][..80], query);
+                    let what = format!("{} {ty:?} {spec:?} {query:?}", kernels.name());
                     assert_close(&out[i * 80..][..80], &want, tolerance(ty, spec), &what);
                 }
             }
@@ -143,11 +151,11 @@ fn long_contexts_and_many_heads_equal_the_textbook_form() {
             let token_len = spec.n_head * spec.head_dim;
             let q = noise(2 * token_len, 4);
             let queries =
-                [n_tokens - 1, n_tokens].map(|n_visible| Query { pages: &case.pages, n_visible });
+                [n_tokens - 1, n_tokens].map(|n_visible| Query::causal(&case.pages, n_visible));
             let mut out = vec![f32::NAN; q.len()];
             let team = ThreadTeam::new(2);
             attention((Kernels::detect(), &team), spec, &case.kv, &queries, (&q, &mut out));
-            let want = textbook(spec, &case, &q[token_len..], n_tokens);
+            let want = textbook(spec, &case, &q[token_len..], &queries[1]);
             assert_close(
                 &out[token_len..],
                 &want,
@@ -168,10 +176,8 @@ fn bits_do_not_depend_on_batch_pages_or_threads() {
         let q = noise(40 * 64, 5);
         let run = |case: &Case, n_threads: usize, range: std::ops::Range<usize>| {
             let n_visible = |i| n_tokens - 39 + i;
-            let queries: Vec<Query<'_>> = range
-                .clone()
-                .map(|i| Query { pages: &case.pages, n_visible: n_visible(i) })
-                .collect();
+            let queries: Vec<Query<'_>> =
+                range.clone().map(|i| Query::causal(&case.pages, n_visible(i))).collect();
             let mut out = vec![0.0; range.len() * 64];
             let team = ThreadTeam::new(n_threads);
             let q = &q[range.start * 64..range.end * 64];
@@ -189,7 +195,8 @@ fn bits_do_not_depend_on_batch_pages_or_threads() {
 fn what_lies_behind_the_last_key_does_not_matter() {
     let spec = Attention::new(2, 1, 4);
     let mut case = case(&spec, KvType::F32, 3, 0);
-    let queries = [Query { pages: &case.pages.clone(), n_visible: 3 }];
+    let pages = case.pages.clone();
+    let queries = [Query::causal(&pages, 3)];
     let run = |kv: &KvPool| {
         let mut out = [0.0; 8];
         let team = ThreadTeam::new(1);
@@ -207,7 +214,7 @@ fn a_query_that_sees_nothing_gives_zeros() {
     let case = case(&spec, KvType::F32, 3, 0);
     let mut out = [1.0; 8];
     let team = ThreadTeam::new(1);
-    let query = Query { pages: &[], n_visible: 0 };
+    let query = Query::causal(&[], 0);
     attention((Kernels::detect(), &team), &spec, &case.kv, &[query], (&[1.0; 8], &mut out));
     assert_eq!(out, [0.0; 8]);
 }
@@ -217,7 +224,7 @@ fn a_query_that_sees_nothing_gives_zeros() {
 fn too_few_pages_are_refused() {
     let spec = Attention::new(1, 1, 4);
     let case = case(&spec, KvType::F32, 64, 0);
-    let query = Query { pages: &case.pages, n_visible: 65 };
+    let query = Query::causal(&case.pages, 65);
     let team = ThreadTeam::new(1);
     attention((Kernels::detect(), &team), &spec, &case.kv, &[query], (&[0.0; 4], &mut [0.0; 4]));
 }

@@ -51,7 +51,7 @@ impl Runtime {
         let mut how = EmbedOptions::default();
         how.n_ctx = Some(needs.n_ctx);
         how.truncate = request.truncate.unwrap_or(true);
-        let n_embd = model.engine.spec().n_embd;
+        let n_embd = model.engine.spec().n_embd_out();
         let fewer = usize::try_from(request.dimensions).ok().filter(|&n| n > 0 && n < n_embd);
         how.dimensions = fewer;
         for embedding in embed(&model, texts, how).await.map_err(|error| refused(&error))? {

@@ -85,7 +85,7 @@ fn embedder(inputs: &[Vec<TokenId>], pooling: Pooling) -> (Embedder, Receiver<Po
     let mut embedder = Embedder::default();
     for (index, tokens) in inputs.iter().enumerate() {
         let (tokens, sender) = (tokens.clone(), sender.clone());
-        let input = EmbedInput { index, tokens, pooling, sender };
+        let input = EmbedInput { index, tokens, pooling, runs_head: false, sender };
         let place = Places::new(1).take().expect("a place is free");
         embedder.admit(SeqId(index as u32), input, Arc::new(place));
     }
@@ -107,7 +107,7 @@ fn pooled(tokens: &[TokenId], pooling: Pooling) -> Vec<f32> {
         Pooling::None => all.concat(),
         Pooling::Mean => vec![mean(0), mean(1)],
         Pooling::Cls => all[0].to_vec(),
-        Pooling::Last | Pooling::Rank => all[all.len() - 1].to_vec(),
+        _ => all[all.len() - 1].to_vec(),
     }
 }
 
