@@ -9,6 +9,7 @@ use camelid_api_types::{
     duration,
     ollama::{KeepAlive, Think, ThinkLevel},
 };
+use camelid_engine::kernels::KvType;
 use clap::{Args, Parser, Subcommand, error::ErrorKind, value_parser};
 
 /// Language models on this machine
@@ -58,6 +59,9 @@ pub(crate) struct BenchArgs {
     /// Sequences that generate at once, sharing what stands before
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = value_parser!(u32).range(1..=256))]
     pub(crate) parallel: u32,
+    /// How keys and values are stored: f32, f16, bf16, q8_0 or q4_0
+    #[arg(long, default_value = "f16", value_name = "TYPE", value_parser = kv_type)]
+    pub(crate) cache_type: KvType,
     /// Threads; one for each core by default
     #[arg(short, long, value_name = "N")]
     pub(crate) threads: Option<usize>,
@@ -67,6 +71,11 @@ pub(crate) struct BenchArgs {
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+fn kv_type(name: &str) -> Result<KvType, String> {
+    let known = || KvType::ALL.map(KvType::name).join(", ");
+    KvType::from_name(name).ok_or_else(|| format!("expected one of {}", known()))
 }
 
 #[derive(Debug, Args)]

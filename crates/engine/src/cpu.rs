@@ -110,13 +110,10 @@ impl Device for CpuDevice {
         &mut self,
         x: &mut Vec<f32>,
         width: usize,
-        (rows, factors): (&[usize], &[f32]),
+        targets: (&[usize], &[f32]),
         y: &Vec<f32>,
     ) {
-        for ((&row, factor), y) in rows.iter().zip(factors).zip(y.chunks_exact(width)) {
-            let x = &mut x[row * width..][..width];
-            x.iter_mut().zip(y).for_each(|(x, y)| *x += factor * y);
-        }
+        self.cpu.scatter_add(x, width, targets, y);
     }
 
     fn copy_columns(
@@ -170,7 +167,7 @@ impl Device for CpuDevice {
     }
 
     fn clamp(&mut self, x: &mut Vec<f32>, limit: f32) {
-        x.iter_mut().for_each(|x| *x = x.clamp(-limit, limit));
+        self.cpu.clamp(x, limit);
     }
 
     fn zeros(&mut self, x: &mut Vec<f32>, n: usize) {
@@ -208,11 +205,8 @@ impl Device for CpuDevice {
         self.cpu.activate_mul(kernel(act), gate, up);
     }
 
-    fn clamped_gate(&mut self, (alpha, limit): (f32, f32), gate: &mut Vec<f32>, up: &Vec<f32>) {
-        for (gate, up) in gate.iter_mut().zip(up) {
-            let (g, u) = (gate.min(limit), up.clamp(-limit, limit));
-            *gate = g / (1.0 + (-alpha * g).exp()) * (u + 1.0);
-        }
+    fn clamped_gate(&mut self, alpha_limit: (f32, f32), gate: &mut Vec<f32>, up: &Vec<f32>) {
+        self.cpu.clamped_gate(alpha_limit, gate, up);
     }
 
     fn rope(&mut self, x: &mut Vec<f32>, head_dim: usize, pos: &[u32], rope: &Rope) {

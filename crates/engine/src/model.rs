@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// How a model is loaded. [`Default`] suits one user on this machine.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ModelOptions {
     /// Context of one request in tokens; `None` takes what the model was trained on, at most
@@ -38,6 +38,9 @@ pub struct ModelOptions {
     pub step_time: Duration,
     /// Threads; `None` takes one for each core this process may use.
     pub n_threads: Option<NonZeroUsize>,
+    /// Threads that the program has made, to be shared with other models or with work of its own;
+    /// `n_threads` does not count then. A step that finds them busy runs on the engine's thread.
+    pub team: Option<Arc<ThreadTeam>>,
     /// Number format of cached keys and values.
     pub kv_type: KvType,
 }
@@ -52,6 +55,7 @@ impl Default for ModelOptions {
             n_batch: some(512),
             step_time: Duration::from_millis(100),
             n_threads: None,
+            team: None,
             kv_type: KvType::F16,
         }
     }
@@ -239,9 +243,10 @@ impl From<Vec<TokenId>> for Prompt {
 }
 
 fn make_cpu(options: &ModelOptions) -> Cpu {
-    let team = match options.n_threads {
-        Some(n) => ThreadTeam::new(n.get()),
-        None => ThreadTeam::with_available(),
+    let team = match (&options.team, options.n_threads) {
+        (Some(team), _) => Arc::clone(team),
+        (None, Some(n)) => Arc::new(ThreadTeam::new(n.get())),
+        (None, None) => Arc::new(ThreadTeam::with_available()),
     };
     Cpu::new(Kernels::detect(), team)
 }

@@ -1,5 +1,7 @@
 //! The CPU as a model sees it.
 
+use std::sync::Arc;
+
 use crate::attention::{self, Attention, Query};
 use crate::block;
 use crate::elementwise::{self, Activation};
@@ -35,13 +37,13 @@ use camelid_gguf::TensorType;
 /// ```
 pub struct Cpu {
     kernels: &'static Kernels,
-    team: ThreadTeam,
+    team: Arc<ThreadTeam>,
 }
 
 impl Cpu {
-    /// Joins kernels and threads.
-    pub fn new(kernels: &'static Kernels, team: ThreadTeam) -> Self {
-        Self { kernels, team }
+    /// Joins kernels and threads: a team of its own, or one that is shared with others.
+    pub fn new(kernels: &'static Kernels, team: impl Into<Arc<ThreadTeam>>) -> Self {
+        Self { kernels, team: team.into() }
     }
 
     /// The kernels in use.
@@ -128,12 +130,28 @@ impl Cpu {
         rope.apply(&self.team, x, (n_head, head_dim), pos);
     }
 
+    /// The same by four positions of each token; see [`Sections`](crate::Sections).
+    ///
+    /// Shapes: `x` is `[n_tokens, n_head, head_dim]`, `pos` is `[n_tokens]`.
+    ///
+    /// # Panics
+    /// As [`rope`](Self::rope).
+    pub fn rope_sections(
+        &self,
+        x: &mut [f32],
+        (n_head, head_dim): (usize, usize),
+        pos: &[[u32; 4]],
+        rope: &Rope,
+    ) {
+        rope.apply(&self.team, x, (n_head, head_dim), pos);
+    }
+
     /// `x += y`, element by element.
     ///
     /// # Panics
     /// If the lengths differ.
     pub fn add(&self, x: &mut [f32], y: &[f32]) {
-        elementwise::add(x, y);
+        elementwise::add(&self.team, x, y);
     }
 
     /// Adds `bias` to each row of `x`, `[n_rows, bias.len()]`.
@@ -141,7 +159,7 @@ impl Cpu {
     /// # Panics
     /// If `x` is not whole rows.
     pub fn add_bias(&self, x: &mut [f32], bias: &[f32]) {
-        elementwise::add_bias(x, bias);
+        elementwise::add_bias(&self.team, x, bias);
     }
 
     /// `x *= factor`.
@@ -151,7 +169,7 @@ impl Cpu {
 
     /// `x = cap * tanh(x / cap)`: keeps values within `-cap..cap`.
     pub fn softcap(&self, x: &mut [f32], cap: f32) {
-        self.kernels.softcap(x, cap, 1.0);
+        elementwise::softcap((self.kernels, &self.team), x, cap);
     }
 
     /// `x = act(x)`, element by element.
@@ -173,6 +191,33 @@ impl Cpu {
     /// If the lengths differ.
     pub fn silu_mul(&self, gate: &mut [f32], up: &[f32]) {
         self.activate_mul(Activation::Silu, gate, up);
+    }
+
+    /// `gate = g * sigmoid(alpha * g) * (u + 1)`, where `g` is a gate cut at `limit` and `u` an
+    /// `up` cut at `-limit..=limit`.
+    ///
+    /// # Panics
+    /// If the lengths differ or `limit` is below 0 or not a number.
+    pub fn clamped_gate(&self, (alpha, limit): (f32, f32), gate: &mut [f32], up: &[f32]) {
+        elementwise::clamped_gate((self.kernels, &self.team), (alpha, limit), gate, up);
+    }
+
+    /// Cuts every element to `-limit..=limit`; a NaN stays.
+    ///
+    /// # Panics
+    /// If `limit` is below 0 or not a number.
+    pub fn clamp(&self, x: &mut [f32], limit: f32) {
+        elementwise::clamp(x, limit);
+    }
+
+    /// `x[rows[i]] += factors[i] * y[i]`, rows of `width`.
+    ///
+    /// Shapes: `rows` and `factors` are `[n]`, `y` is `[n, width]`.
+    ///
+    /// # Panics
+    /// If a row is not in `x` or the lengths do not fit.
+    pub fn scatter_add(&self, x: &mut [f32], width: usize, targets: (&[usize], &[f32]), y: &[f32]) {
+        elementwise::scatter_add(x, width, targets, y);
     }
 
     /// Softmax of each row of `row_len`, in place.

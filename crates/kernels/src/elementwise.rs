@@ -84,18 +84,88 @@ pub(crate) fn activate(
     team.run_each(parts, |(x, y): (&mut [f32], Option<&[f32]>)| act.apply(kernels, x, y));
 }
 
+/// `gate = g * sigmoid(alpha * g) * (u + 1)` with `g` cut at `limit` and `u` at `-limit..=limit`.
+pub(crate) fn clamped_gate(
+    (kernels, team): (&Kernels, &ThreadTeam),
+    (alpha, limit): (f32, f32),
+    gate: &mut [f32],
+    up: &[f32],
+) {
+    assert_eq!(gate.len(), up.len(), "clamped gate: lengths");
+    let sigmoid = Sigmoid { slope: alpha, cubic: 0.0 };
+    each_chunk(team, gate, up, |gate, up| {
+        for (gate, up) in gate.chunks_mut(64).zip(up.chunks(64)) {
+            // Comparisons, as `min` would hide a NaN.
+            gate.iter_mut().for_each(|g| *g = if *g > limit { limit } else { *g });
+            let mut factors = [0.0; 64];
+            for (factor, u) in factors.iter_mut().zip(up) {
+                *factor = u.clamp(-limit, limit) + 1.0;
+            }
+            kernels.gate(gate, Some(&factors[..up.len()]), sigmoid);
+        }
+    });
+}
+
 /// `x += y`.
-pub(crate) fn add(x: &mut [f32], y: &[f32]) {
+pub(crate) fn add(team: &ThreadTeam, x: &mut [f32], y: &[f32]) {
     assert_eq!(x.len(), y.len(), "add: lengths");
+    each_chunk(team, x, y, add_to);
+}
+
+fn add_to(x: &mut [f32], y: &[f32]) {
     for (x, y) in x.iter_mut().zip(y) {
         *x += y;
     }
 }
 
+/// Calls `act` with pieces of `x` and `y`, on all threads when there is enough to do.
+fn each_chunk(
+    team: &ThreadTeam,
+    x: &mut [f32],
+    y: &[f32],
+    act: impl Fn(&mut [f32], &[f32]) + Sync,
+) {
+    if x.len() <= CHUNK {
+        return act(x, y);
+    }
+    let parts = x.chunks_mut(CHUNK).zip(y.chunks(CHUNK)).collect();
+    team.run_each(parts, |(x, y): (&mut [f32], &[f32])| act(x, y));
+}
+
 /// Adds `bias` to each row.
-pub(crate) fn add_bias(x: &mut [f32], bias: &[f32]) {
+pub(crate) fn add_bias(team: &ThreadTeam, x: &mut [f32], bias: &[f32]) {
     assert!(!bias.is_empty() && x.len().is_multiple_of(bias.len()), "bias of {}", bias.len());
-    x.chunks_exact_mut(bias.len()).for_each(|row| add(row, bias));
+    let n_rows = (CHUNK / bias.len()).max(1);
+    let parts = x.chunks_mut(n_rows * bias.len()).collect();
+    team.run_each(parts, |rows: &mut [f32]| {
+        rows.chunks_exact_mut(bias.len()).for_each(|row| add_to(row, bias));
+    });
+}
+
+/// `x[rows[i]] += factors[i] * y[i]`, rows of `width`.
+pub(crate) fn scatter_add(
+    x: &mut [f32],
+    width: usize,
+    (rows, factors): (&[usize], &[f32]),
+    y: &[f32],
+) {
+    assert_eq!(rows.len(), factors.len(), "scatter: a factor per row");
+    assert_eq!(y.len(), rows.len() * width, "scatter: rows of {width}");
+    for ((&row, factor), y) in rows.iter().zip(factors).zip(y.chunks_exact(width.max(1))) {
+        for (x, y) in x[row * width..][..width].iter_mut().zip(y) {
+            *x += factor * y;
+        }
+    }
+}
+
+/// Cuts every element to `-limit..=limit`; a NaN stays.
+pub(crate) fn clamp(x: &mut [f32], limit: f32) {
+    x.iter_mut().for_each(|x| *x = x.clamp(-limit, limit));
+}
+
+/// `x = cap * tanh(x / cap)`.
+pub(crate) fn softcap((kernels, team): (&Kernels, &ThreadTeam), x: &mut [f32], cap: f32) {
+    team.run_each(x.chunks_mut(CHUNK).collect(), |x: &mut [f32]| kernels.softcap(x, cap, 1.0));
 }
 
 /// `x *= factor`.
@@ -164,10 +234,37 @@ mod tests {
     }
 
     #[test]
+    fn clamped_gates_equal_their_definition() {
+        let gate: Vec<f32> = (0..200).map(|i| i as f32 / 8.0 - 12.0).collect();
+        let up: Vec<f32> = gate.iter().rev().map(|x| 2.0 * x).collect();
+        let (alpha, limit) = (1.702f32, 7.0f32);
+        for kernels in Kernels::available() {
+            let mut got = gate.clone();
+            let team = ThreadTeam::new(1);
+            clamped_gate((kernels, &team), (alpha, limit), &mut got, &up);
+            for ((got, g), u) in got.iter().zip(&gate).zip(&up) {
+                let (g, u) = (f64::from(g.min(limit)), f64::from(u.clamp(-limit, limit)));
+                let want = g / (1.0 + (-f64::from(alpha) * g).exp()) * (u + 1.0);
+                assert!((f64::from(*got) - want).abs() < 2e-5, "{}: {got} {want}", kernels.name());
+            }
+        }
+        let (team, mut got) = (ThreadTeam::new(1), [f32::NAN]);
+        clamped_gate((Kernels::detect(), &team), (alpha, limit), &mut got, &[1.0]);
+        assert!(got[0].is_nan());
+    }
+
+    #[test]
     fn rows_get_their_bias() {
         let mut x = [1.0, 2.0, 3.0, 4.0];
-        add_bias(&mut x, &[10.0, 20.0]);
+        let team = ThreadTeam::new(2);
+        add_bias(&team, &mut x, &[10.0, 20.0]);
         scale(&mut x, 2.0);
         assert_eq!(x, [22.0, 44.0, 26.0, 48.0]);
+        clamp(&mut x, 30.0);
+        assert_eq!(x, [22.0, 30.0, 26.0, 30.0]);
+        scatter_add(&mut x, 2, (&[1, 0, 1], &[1.0, 2.0, 0.5]), &[1.0, 2.0, 3.0, 4.0, 6.0, 8.0]);
+        assert_eq!(x, [28.0, 38.0, 30.0, 36.0]);
+        softcap((Kernels::detect(), &team), &mut x, 30.0);
+        assert!((x[0] - 30.0 * (28.0f32 / 30.0).tanh()).abs() < 1e-5, "{x:?}");
     }
 }

@@ -92,4 +92,12 @@ pub enum Error {
         /// Factors given.
         found: usize,
     },
+    /// A rope's sections have no pairs, or more than the rope turns.
+    #[error("rope sections of {counts:?} pairs, must be 1 to {n_pairs} in all")]
+    BadSections {
+        /// Pairs for each position.
+        counts: [usize; 4],
+        /// Pairs that turn.
+        n_pairs: usize,
+    },
 }

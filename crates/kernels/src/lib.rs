@@ -58,6 +58,6 @@ pub use kv_pool::{KvPool, KvType, PAGE_LEN};
 pub use matrix::Matrix;
 pub use quantize::{can_quantize, needs_importance, quantize};
 pub use recurrent::{HeadOrder, Run, Scan, ScanInput, StatePool};
-pub use rope::{Pairing, Rope, RopeParams, Yarn};
+pub use rope::{Pairing, Rope, RopeParams, Sections, Yarn};
 pub use table::Kernels;
 pub use team::ThreadTeam;

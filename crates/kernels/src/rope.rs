@@ -53,6 +53,42 @@ pub struct Yarn {
     pub beta_fast: f32,
     /// Turns below which a frequency is scaled, usually 1.
     pub beta_slow: f32,
+    /// Whether the pairs between which frequencies are mixed are rounded outwards to whole ones;
+    /// usually they are.
+    pub rounds: bool,
+}
+
+/// Which of a token's four positions each pair of lanes turns by: time, height, width and one
+/// more, as tokens of pictures have them.
+///
+/// Pairs are dealt out in runs, `counts[0]` to the first position, `counts[1]` to the second and
+/// so on, over and over; or `interleaved`: by turns to the first three, as long as each has some
+/// left, the rest to the fourth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sections {
+    /// Pairs for each of the positions.
+    pub counts: [usize; 4],
+    /// Whether the first three take turns.
+    pub interleaved: bool,
+}
+
+impl Sections {
+    /// The position that pair `i` turns by.
+    fn stream(&self, i: usize) -> usize {
+        let Self { counts, interleaved } = self;
+        let mut i = i % counts.iter().sum::<usize>();
+        if *interleaved {
+            return if i < 3 * counts[i % 3] { i % 3 } else { 3 };
+        }
+        counts
+            .iter()
+            .position(|&count| {
+                let here = i < count;
+                i = i.saturating_sub(count);
+                here
+            })
+            .expect("because `i` is below the sum")
+    }
 }
 
 /// A rotation by position, built once per model.
@@ -61,6 +97,8 @@ pub struct Rope {
     pairing: Pairing,
     /// Radians per position: `[n_rot / 2]`.
     inv_freq: Vec<f32>,
+    /// Which of the token's positions a pair turns by, `[n_rot / 2]`.
+    streams: Vec<usize>,
     /// Multiplies the turned lanes.
     attn_scale: f32,
 }
@@ -107,7 +145,21 @@ impl Rope {
             })
             .collect();
         let attn_scale = yarn.map_or(1.0, |yarn| yarn.attn_scale(freq_scale));
-        Ok(Self { pairing, inv_freq, attn_scale })
+        Ok(Self { pairing, inv_freq, streams: vec![0; n_rot / 2], attn_scale })
+    }
+
+    /// The same rotation by several positions of a token.
+    ///
+    /// # Errors
+    /// If the sections have no pairs, or more than there are.
+    pub fn with_sections(self, sections: Sections) -> Result<Self, Error> {
+        let n_pairs = self.inv_freq.len();
+        let sum = sections.counts.iter().try_fold(0usize, |sum, &n| sum.checked_add(n));
+        if sum.is_none_or(|sum| sum == 0 || sum > n_pairs) {
+            return Err(Error::BadSections { counts: sections.counts, n_pairs });
+        }
+        let streams = (0..n_pairs).map(|i| sections.stream(i)).collect();
+        Ok(Self { streams, ..self })
     }
 
     /// The same rotation with turned lanes multiplied by `attn_scale`.
@@ -131,12 +183,12 @@ impl Rope {
     }
 
     /// Turns `x`, `[n_tokens, n_head, head_dim]`, by `pos`, `[n_tokens]`.
-    pub(crate) fn apply(
+    pub(crate) fn apply<P: Position>(
         &self,
         team: &ThreadTeam,
         x: &mut [f32],
         (n_head, head_dim): (usize, usize),
-        pos: &[u32],
+        pos: &[P],
     ) {
         /// Fewer elements are turned in less time than it takes to share them out.
         const MIN_SHARED: usize = 1 << 14;
@@ -148,10 +200,10 @@ impl Rope {
         }
         let n_tokens = (MIN_SHARED / token_len).max(1);
         let parts = x.chunks_mut(n_tokens * token_len).zip(pos.chunks(n_tokens)).collect();
-        team.run_each(parts, |(x, pos): (&mut [f32], &[u32])| {
+        team.run_each(parts, |(x, pos): (&mut [f32], &[P])| {
             let mut turns = vec![(0.0, 0.0); self.inv_freq.len()];
             for (heads, &pos) in x.chunks_exact_mut(token_len).zip(pos) {
-                self.turns(pos as f32, self.attn_scale, &mut turns);
+                self.turns(pos.streams(), self.attn_scale, &mut turns);
                 heads.chunks_exact_mut(head_dim).for_each(|head| self.turn(head, &turns));
             }
         });
@@ -161,14 +213,14 @@ impl Rope {
     pub(crate) fn shift(&self, heads: &mut [f32], head_dim: usize, delta_pos: i32) {
         assert!(self.n_rot() <= head_dim, "rope turns {} of {head_dim} lanes", self.n_rot());
         let mut turns = vec![(0.0, 0.0); self.inv_freq.len()];
-        self.turns(delta_pos as f32, 1.0, &mut turns);
+        self.turns([delta_pos as f32; 4], 1.0, &mut turns);
         heads.chunks_exact_mut(head_dim).for_each(|head| self.turn(head, &turns));
     }
 
     /// Fills in each pair's scaled `(cos, sin)`.
-    fn turns(&self, pos: f32, scale: f32, turns: &mut [(f32, f32)]) {
-        for (turn, freq) in turns.iter_mut().zip(&self.inv_freq) {
-            let (sin, cos) = (pos * freq).sin_cos();
+    fn turns(&self, pos: [f32; 4], scale: f32, turns: &mut [(f32, f32)]) {
+        for ((turn, freq), &stream) in turns.iter_mut().zip(&self.inv_freq).zip(&self.streams) {
+            let (sin, cos) = (pos[stream] * freq).sin_cos();
             *turn = (cos * scale, sin * scale);
         }
     }
@@ -193,6 +245,23 @@ impl Rope {
     }
 }
 
+/// A token's place: one number for text, four for a patch of a picture.
+pub(crate) trait Position: Copy + Sync {
+    fn streams(self) -> [f32; 4];
+}
+
+impl Position for u32 {
+    fn streams(self) -> [f32; 4] {
+        [self as f32; 4]
+    }
+}
+
+impl Position for [u32; 4] {
+    fn streams(self) -> [f32; 4] {
+        self.map(|pos| pos as f32)
+    }
+}
+
 impl Yarn {
     fn check(&self) -> Result<(), Error> {
         check_positive("YaRN context length", self.n_ctx_orig as f32)?;
@@ -214,8 +283,11 @@ impl Yarn {
                 self.n_ctx_orig as f64 / (f64::from(turns) * std::f64::consts::TAU);
             n_rot as f64 * positions_per_radian.ln() / (2.0 * f64::from(freq_base).ln())
         };
-        let low = pair_of(self.beta_fast).floor().max(0.0);
-        let high = pair_of(self.beta_slow).ceil().min(n_rot as f64 - 1.0);
+        let (mut low, mut high) = (pair_of(self.beta_fast), pair_of(self.beta_slow));
+        if self.rounds {
+            (low, high) = (low.floor(), high.ceil());
+        }
+        let (low, high) = (low.max(0.0), high.min(n_rot as f64 - 1.0));
         let ramp = (i as f64 - low) / (high - low).max(0.001);
         f64::from(self.ext_factor) * (1.0 - ramp.clamp(0.0, 1.0))
     }
@@ -302,6 +374,7 @@ mod tests {
             attn_factor: 1.0,
             beta_fast: 32.0,
             beta_slow: 1.0,
+            rounds: true,
         };
         let params = RopeParams {
             pairing: Pairing::Neox,
@@ -321,9 +394,46 @@ mod tests {
             assert!((freq / want - 1.0).abs() < 1e-5, "pair {i}: {freq}, expected {want}");
         }
         assert!((rope.attn_scale - 1.138_629_4).abs() < 1e-6);
+        let fractions = Yarn { rounds: false, ..yarn };
+        let rope = Rope::from_params(&RopeParams { yarn: Some(fractions), ..params }).unwrap();
+        let kept = 1.0 - (30.0 - 20.948) / (45.027 - 20.948);
+        let want = plain.inv_freq()[30] * (kept + 0.25 * (1.0 - kept));
+        assert!((rope.inv_freq()[30] / want - 1.0).abs() < 1e-4, "{}", rope.inv_freq()[30]);
         let bad = Yarn { ext_factor: f32::NAN, ..yarn };
         let bad = Rope::from_params(&RopeParams { yarn: Some(bad), ..params });
         assert!(matches!(bad, Err(Error::BadFrequency { .. })));
+    }
+
+    #[test]
+    fn pairs_of_a_section_turn_by_its_position() {
+        let plain = Rope::new(Pairing::Neox, 16, 100.0, 1.0, None).expect("a plain rope");
+        let streams = |counts, interleaved| {
+            plain.clone().with_sections(Sections { counts, interleaved }).expect("sections").streams
+        };
+        assert_eq!(streams([2, 3, 1, 0], false), [0, 0, 1, 1, 1, 2, 0, 0]);
+        assert_eq!(streams([3, 2, 2, 1], true), [0, 1, 2, 0, 1, 2, 0, 3]);
+        let rope = Rope { streams: streams([2, 3, 1, 0], false), ..plain.clone() };
+        let (mut turned, mut by_height) = (vec![1.0; 16], vec![1.0; 16]);
+        rope.apply(&team(), &mut turned, (1, 16), &[[5, 9, 2, 0]]);
+        plain.apply(&team(), &mut by_height, (1, 16), &[9]);
+        for i in [2, 3, 4, 10, 11, 12] {
+            assert_eq!(turned[i], by_height[i]);
+        }
+        assert_ne!(turned[0], by_height[0]);
+        // Text has the same position everywhere.
+        let (mut text, mut same) = (vec![1.0; 16], vec![1.0; 16]);
+        rope.apply(&team(), &mut text, (1, 16), &[7]);
+        plain.apply(&team(), &mut same, (1, 16), &[7]);
+        assert_eq!(text, same);
+    }
+
+    #[test]
+    fn sections_that_do_not_fit_are_refused() {
+        let plain = Rope::new(Pairing::Neox, 8, 100.0, 1.0, None).expect("a plain rope");
+        for counts in [[0; 4], [2, 2, 1, 0], [usize::MAX, 1, 0, 0]] {
+            let error = plain.clone().with_sections(Sections { counts, interleaved: false });
+            assert_eq!(error, Err(Error::BadSections { counts, n_pairs: 4 }));
+        }
     }
 
     #[test]

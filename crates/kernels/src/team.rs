@@ -19,6 +19,7 @@
 //! waited for: a busy machine costs speed, never a stall.
 
 use std::any::Any;
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
@@ -165,6 +166,12 @@ impl ThreadTeam {
                 helper.thread().unpark();
             }
         }
+    }
+}
+
+impl fmt::Debug for ThreadTeam {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ThreadTeam").field("n_threads", &self.n_threads()).finish_non_exhaustive()
     }
 }
 

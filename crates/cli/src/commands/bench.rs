@@ -19,7 +19,7 @@ use anyhow::{Context, Result};
 use camelid_engine::{
     Batch, CacheOptions, CpuDevice, Decoder, Runner, SeqId, TokenId,
     gguf::GgufFile,
-    kernels::{Cpu, Kernels, KvType, ThreadTeam},
+    kernels::{Cpu, Kernels, ThreadTeam},
 };
 
 use self::{
@@ -83,7 +83,7 @@ fn load(
     let n_written = args.parallel * (args.n_generate + PAGE_SLACK);
     let n_tokens = (args.depth + (args.n_prompt + PAGE_SLACK).max(n_written)) as usize;
     let n_ctx = (args.depth + args.n_prompt.max(args.n_generate).max(1)) as usize;
-    let mut cache = CacheOptions::new(n_tokens, KvType::F16);
+    let mut cache = CacheOptions::new(n_tokens, args.cache_type);
     cache.n_seq = args.parallel as usize + 1;
     Decoder::with_context(file, device, cache, n_ctx)
 }

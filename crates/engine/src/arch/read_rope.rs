@@ -113,7 +113,6 @@ impl Reader<'_> {
             freq_base: self.keys.positive(BASE)?.unwrap_or(self.arch.default_freq_base),
             freq_scale: 1.0,
             yarn: None,
-            yarn_rounds: self.arch.yarn_rounds,
             magnitude: 1.0,
             factors: RopeFactors::OneSet,
         })
@@ -165,6 +164,7 @@ impl Reader<'_> {
             attn_factor: 1.0,
             beta_fast: beta("rope.scaling.yarn_beta_fast", "rope.scaling.beta_fast", 32.0)?,
             beta_slow: beta("rope.scaling.yarn_beta_slow", "rope.scaling.beta_slow", 1.0)?,
+            rounds: self.arch.yarn_rounds,
         };
         let magnitude = self.yarn_magnitude(freq_scale)?;
         Ok(Scaling { freq_scale, yarn: Some(yarn), magnitude, factors: RopeFactors::OneSet })

@@ -1,6 +1,6 @@
 //! What a block keeps between batches: its cache, and what its attention is made of.
 
-use camelid_kernels::{Attention, KvType, Rope, RopeParams, Yarn};
+use camelid_kernels::{Attention, KvType, Rope, RopeParams};
 
 use super::memory::{Memory, state_lens};
 use crate::{
@@ -119,7 +119,7 @@ fn make_rope(spec: &RopeSpec, sets: &FactorSets, n_ctx: usize) -> Result<Rope> {
         RopeFactors::LongAndShort { n_ctx_orig } if n_ctx > n_ctx_orig => &sets.long,
         RopeFactors::LongAndShort { .. } => &sets.short,
     };
-    let mut params = RopeParams {
+    let params = RopeParams {
         pairing: spec.pairing,
         n_rot: spec.n_rot,
         freq_base: spec.freq_base,
@@ -127,34 +127,7 @@ fn make_rope(spec: &RopeSpec, sets: &FactorSets, n_ctx: usize) -> Result<Rope> {
         factors: factors.as_deref(),
         yarn: spec.yarn,
     };
-    let divisors;
-    if let Some(yarn) = spec.yarn.filter(|_| !spec.yarn_rounds) {
-        divisors = unrounded_yarn(spec, &yarn, factors.as_deref());
-        params = RopeParams { freq_scale: 1.0, factors: Some(&divisors), yarn: None, ..params };
-    }
     Ok(Rope::from_params(&params)?.with_attn_scale(spec.magnitude))
-}
-
-/// YaRN as divisors of the frequencies, `[n_rot / 2]`, with the pairs between which it mixes left
-/// as the fractions they are. The kernels' own rounds them outwards.
-fn unrounded_yarn(spec: &RopeSpec, yarn: &Yarn, factors: Option<&[f32]>) -> Vec<f32> {
-    let n_rot = spec.n_rot as f64;
-    // The pair that turns so many times within the original context.
-    let pair_of = |turns: f32| {
-        let positions_per_radian =
-            yarn.n_ctx_orig as f64 / (f64::from(turns) * std::f64::consts::TAU);
-        n_rot * positions_per_radian.ln() / (2.0 * f64::from(spec.freq_base).ln())
-    };
-    let low = pair_of(yarn.beta_fast).max(0.0);
-    let high = pair_of(yarn.beta_slow).min(n_rot - 1.0);
-    let scale = f64::from(spec.freq_scale);
-    let divisor = |i: usize| {
-        let ramp = (i as f64 - low) / (high - low).max(0.001);
-        let kept = f64::from(yarn.ext_factor) * (1.0 - ramp.clamp(0.0, 1.0));
-        let own = factors.map_or(1.0, |factors| f64::from(factors[i]));
-        (own / (scale * (1.0 - kept) + kept)) as f32
-    };
-    (0..spec.n_rot / 2).map(divisor).collect()
 }
 
 /// ALiBi's slopes, `[n_head]`: a geometric series whose last is `2^-max_bias`. Heads beyond a

@@ -131,8 +131,6 @@ pub struct RopeSpec {
     pub freq_scale: f32,
     /// Leaves fast frequencies out of `freq_scale`.
     pub yarn: Option<Yarn>,
-    /// Whether the pairs between which YaRN mixes are rounded to whole ones.
-    pub yarn_rounds: bool,
     /// Factor on the turned lanes.
     pub magnitude: f32,
     /// Which tensors divide the frequencies.

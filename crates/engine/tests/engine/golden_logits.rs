@@ -100,6 +100,22 @@ fn a_cache_or_weights_in_half_precision_stay_close() {
     }
 }
 
+/// Largest difference that a cache of fewer bits may make, of logits up to about 20.
+const MAX_CACHE_DIFFERENCES: [(KvType, f32); 3] =
+    [(KvType::BF16, 0.05), (KvType::Q8_0, 0.25), (KvType::Q4_0, 4.0)];
+
+#[test]
+fn a_cache_of_fewer_bits_stays_as_close_as_its_bits_allow() {
+    for kernels in Kernels::available() {
+        for (kv, allowed) in MAX_CACHE_DIFFERENCES {
+            let mut decoder = decoder(tiny::converted(TensorType::F32), kernels, kv);
+            let worst = worst_difference(&mut decoder);
+            println!("{}, cache {kv:?}: largest difference {worst:e}", kernels.name());
+            assert!(worst < allowed, "{kv:?}: {worst}");
+        }
+    }
+}
+
 #[test]
 fn q8_0_weights_choose_the_same_token_at_every_position() {
     for kernels in Kernels::available() {

@@ -15,6 +15,7 @@ mod golden_logits;
 mod hostile_models;
 mod minilm;
 mod quantised;
+mod quantized_experts;
 mod recurrent;
 mod tiny;
 mod tokenizer_conformance;
