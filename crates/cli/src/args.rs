@@ -5,6 +5,7 @@ use std::{
     process::ExitCode,
 };
 
+use crate::settings::{LogFormat, Settings, TlsSettings};
 use camelid_api_types::{
     duration,
     ollama::{KeepAlive, Think, ThinkLevel},
@@ -27,7 +28,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Start the server
     #[command(visible_alias = "start")]
-    Serve,
+    Serve(ServeArgs),
     /// Run a model
     Run(RunArgs),
     /// List models
@@ -42,6 +43,39 @@ pub(crate) enum Command {
 
 /// What a measurement may ask for of each kind of token; every sum of them fits a position.
 const MAX_TOKENS: i64 = 1 << 20;
+
+#[derive(Debug, Default, Args)]
+pub(crate) struct ServeArgs {
+    /// A configuration file; see camelid.sample.toml
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where to listen, in place of OLLAMA_HOST
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) host: Option<String>,
+    /// How the log looks
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) log_format: Option<LogFormat>,
+    /// Log what requests say, prompts and all
+    #[arg(long)]
+    pub(crate) log_bodies: bool,
+    /// The chain of certificates for TLS, as PEM
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_certificate: Option<PathBuf>,
+    /// The certificate's private key, as PEM
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    pub(crate) tls_key: Option<PathBuf>,
+}
+
+impl ServeArgs {
+    /// Lays what was said over the settings.
+    pub(crate) fn lay_over(&self, settings: &mut Settings) {
+        settings.log.format = self.log_format.unwrap_or(settings.log.format);
+        settings.log.bodies |= self.log_bodies;
+        if let (Some(certificate), Some(key)) = (&self.tls_certificate, &self.tls_key) {
+            settings.set_tls(TlsSettings { certificate: certificate.clone(), key: key.clone() });
+        }
+    }
+}
 
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {

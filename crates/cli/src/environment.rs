@@ -7,6 +7,8 @@ use std::{ffi::OsString, num::NonZeroUsize, path::PathBuf};
 use camelid_api_types::{HostAddress, ollama::KeepAlive};
 use camelid_runtime::KvType;
 
+use crate::settings::Settings;
+
 /// What the environment says.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Environment {
@@ -39,12 +41,21 @@ pub(crate) struct Environment {
 }
 
 impl Environment {
-    /// Reads the process's environment.
-    pub(crate) fn read() -> Self {
-        #[expect(clippy::disallowed_methods, reason = "this module is where it is allowed")]
-        let environment = Self::from_lookup(|name| std::env::var(name).ok());
+    /// `CAMELID_CONFIG`: the configuration file.
+    pub(crate) fn config_file() -> Option<PathBuf> {
+        std::env::var_os("CAMELID_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from)
+    }
+
+    /// Reads the process's environment, with `settings` for what it does not say.
+    pub(crate) fn read(settings: &Settings) -> Self {
+        let environment = Self::from_lookup(|name| {
+            #[expect(clippy::disallowed_methods, reason = "this module is where it is allowed")]
+            let said = std::env::var(name).ok().filter(|value| !value.trim().is_empty());
+            said.or_else(|| settings.variable(name))
+        });
         // A path need not be text.
         let models = std::env::var_os("OLLAMA_MODELS").filter(|path| !path.is_empty());
+        let models = models.or_else(|| settings.models().map(|models| models.into()));
         Self { models, home: std::env::home_dir(), ..environment }
     }
 

@@ -8,6 +8,7 @@ mod connection;
 mod environment;
 mod human;
 mod printer;
+mod settings;
 mod table;
 mod word_wrap;
 

@@ -1,6 +1,6 @@
 //! What a server is told when it starts.
 
-use crate::{HostFilter, Origins};
+use crate::{ApiKeys, CutOff, HostFilter, Origins};
 
 /// How a router behaves. The default suits a server on the loopback interface.
 #[derive(Debug, Clone)]
@@ -12,6 +12,13 @@ pub struct Config {
     pub host_filter: Option<HostFilter>,
     /// The largest request body that is read, in bytes.
     pub max_body_bytes: usize,
+    /// Who may ask; without any, everybody may.
+    pub keys: ApiKeys,
+    /// Whether the log has what requests say, prompts and all. It has not, unless somebody wants to
+    /// know.
+    pub logs_bodies: bool,
+    /// The same as in [`ServeOptions`](crate::ServeOptions).
+    pub cut_off: CutOff,
 }
 
 impl Config {
@@ -25,6 +32,9 @@ impl Default for Config {
             origins: Origins::default(),
             host_filter: Some(HostFilter::default()),
             max_body_bytes: Self::DEFAULT_MAX_BODY_BYTES,
+            keys: ApiKeys::default(),
+            logs_bodies: false,
+            cut_off: CutOff::default(),
         }
     }
 }

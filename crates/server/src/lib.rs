@@ -6,9 +6,10 @@
 //!
 //! - [`router`] makes an axum router of a service; tests call it without a port.
 //! - [`serve`] runs a router on a listener until told to stop.
+//! - [`ApiKeys`] say who may ask what, [`Tls`] keeps it between the two.
 //! - [`Origins`] and [`HostFilter`] decide which web pages may talk to the server.
 //!
-//! The way of a request: CORS (`cors`), `Host` filter (`host_filter`), route (`routes`), body
+//! The way of a request: id, log and counts (`observe`, `meters`), CORS (`cors`), `Host` filter (`host_filter`), key (`auth`), route (`routes`), body
 //! (`payload`), handler (`handlers`), service, answer as one object or as lines (`answer`). A failure
 //! at any point is an `ApiError`, which `failure` alone turns into a status.
 //!
@@ -19,15 +20,20 @@
 mod answer;
 mod anthropic;
 mod app;
+mod auth;
 mod choices;
 mod config;
 mod cors;
+mod cut_off;
 mod dialect;
 mod failure;
 mod fallback;
 mod handlers;
 mod host_filter;
 mod ids;
+mod keys;
+mod meters;
+mod observe;
 mod openai;
 mod origins;
 mod panics;
@@ -36,12 +42,16 @@ mod rerank;
 mod routes;
 mod serve;
 mod sse;
+mod tls;
 
 pub use config::Config;
+pub use cut_off::CutOff;
 pub use host_filter::HostFilter;
+pub use keys::{ApiKey, ApiKeys, InvalidHash, Scope, UnknownScope};
 pub use origins::{OriginDecision, OriginError, Origins};
 pub use routes::router;
-pub use serve::{ConnectionLimits, serve, serve_with};
+pub use serve::{ConnectionLimits, ServeOptions, serve, serve_with};
+pub use tls::{Tls, TlsError};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

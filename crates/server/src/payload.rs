@@ -1,14 +1,20 @@
 //! Reading a request's body, up to a limit, as JSON whatever its content type says.
 
-use axum::body::Body;
+use std::time::Duration;
+
+use axum::body::{Body, BodyDataStream};
 use axum::extract::{FromRequest, Request};
 use axum::http::header;
+use bytes::Bytes;
 use camelid_api_types::{ApiError, ErrorKind, json};
 use futures_util::TryStreamExt;
 use serde::de::DeserializeOwned;
 
 use crate::app::App;
 use crate::failure::Failure;
+
+/// How long a body may stand still while it arrives.
+const PIECE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// An extractor for the request type of a route.
 pub(crate) struct Payload<T>(pub(crate) T);
@@ -32,20 +38,34 @@ pub(crate) async fn read(request: Request, app: &App) -> Result<Vec<u8>, ApiErro
     if declared.is_some_and(|n_bytes| n_bytes > app.max_body_bytes as u64) {
         return Err(too_large(app.max_body_bytes));
     }
-    read_body(request.into_body(), app.max_body_bytes).await
+    let bytes = read_body(request.into_body(), app.max_body_bytes).await?;
+    if app.logs_bodies {
+        tracing::info!(body = %String::from_utf8_lossy(&bytes), "asked");
+    }
+    Ok(bytes)
 }
 
 /// The whole body. Bytes are counted as they come: a declared length binds nobody.
 async fn read_body(body: Body, max_bytes: usize) -> Result<Vec<u8>, ApiError> {
     let mut pieces = body.into_data_stream();
     let mut bytes = Vec::new();
-    while let Some(piece) = pieces.try_next().await.map_err(broken_off)? {
+    while let Some(piece) = next_piece(&mut pieces).await? {
         if piece.len() > max_bytes - bytes.len() {
             return Err(too_large(max_bytes));
         }
         bytes.extend_from_slice(&piece);
     }
     Ok(bytes)
+}
+
+async fn next_piece(pieces: &mut BodyDataStream) -> Result<Option<Bytes>, ApiError> {
+    match tokio::time::timeout(PIECE_TIMEOUT, pieces.try_next()).await {
+        Ok(piece) => piece.map_err(broken_off),
+        Err(_) => {
+            let message = format!("request body stood still for {} s", PIECE_TIMEOUT.as_secs());
+            Err(ApiError::bad_request(message))
+        }
+    }
 }
 
 fn too_large(max_bytes: usize) -> ApiError {

@@ -10,8 +10,9 @@ use camelid_api_types::Service;
 use crate::Config;
 use crate::app::App;
 use crate::fallback::{KnownPaths, unknown_path, wrong_method};
-use crate::handlers::{blobs, cloud, general, inference, models, transfer};
-use crate::{anthropic, cors, host_filter, openai, panics, rerank};
+use crate::handlers::{blobs, cloud, general, health, inference, models, transfer};
+use crate::meters::Meters;
+use crate::{anthropic, auth, cors, host_filter, observe, openai, panics, rerank};
 
 /// The HTTP face of a service.
 ///
@@ -24,7 +25,7 @@ use crate::{anthropic, cors, host_filter, openai, panics, rerank};
 /// ```
 pub fn router(service: Arc<dyn Service>, config: Config) -> Router {
     // `get` answers HEAD too.
-    let routes: [(&'static str, MethodRouter<App>); 32] = [
+    let routes: [(&'static str, MethodRouter<App>); 35] = [
         ("/", get(general::root)),
         ("/api/version", get(general::version)),
         ("/api/generate", post(inference::generate)),
@@ -47,6 +48,9 @@ pub fn router(service: Arc<dyn Service>, config: Config) -> Router {
         ("/api/experimental/web_search", post(cloud::web_search)),
         ("/api/experimental/web_fetch", post(cloud::web_fetch)),
         ("/api/experimental/model-recommendations", get(cloud::recommendations)),
+        ("/healthz", get(health::healthz)),
+        ("/readyz", get(health::readyz)),
+        ("/metrics", get(health::metrics)),
         ("/v1/chat/completions", post(openai::chat)),
         ("/v1/completions", post(openai::completions)),
         ("/v1/models", get(openai::models)),
@@ -59,7 +63,14 @@ pub fn router(service: Arc<dyn Service>, config: Config) -> Router {
         ("/v1/messages/count_tokens", post(anthropic::count_tokens)),
     ];
     let known: KnownPaths = routes.iter().map(|(path, _)| *path).collect();
-    let app = App { service, max_body_bytes: config.max_body_bytes };
+    let meters = Arc::<Meters>::default();
+    let app = App {
+        service,
+        max_body_bytes: config.max_body_bytes,
+        logs_bodies: config.logs_bodies,
+        cut_off: config.cut_off,
+        meters: Arc::clone(&meters),
+    };
     routes
         .into_iter()
         .fold(Router::new(), |router, (path, methods)| router.route(path, methods))
@@ -68,6 +79,8 @@ pub fn router(service: Arc<dyn Service>, config: Config) -> Router {
         .fallback(axum::routing::any(unknown_path).with_state(known))
         // The last layer is the outermost.
         .layer(from_fn(panics::catch_panics))
+        .layer(from_fn_with_state(Arc::new(config.keys), auth::authorize))
         .layer(from_fn_with_state(Arc::new(config.host_filter), host_filter::filter_hosts))
         .layer(from_fn_with_state(Arc::new(config.origins), cors::cors))
+        .layer(from_fn_with_state(meters, observe::observe))
 }

@@ -38,7 +38,9 @@ pub enum EmbedInput {
     Nothing,
     /// These, in order; an empty text among them is embedded too.
     Texts(Vec<String>),
-    /// Something that is no text. It is told only once the model's name is known to be one.
+    /// Each of these lists of token ids, run as it is. Not Ollama's.
+    Tokens(Vec<Vec<u32>>),
+    /// Something that is neither. It is told only once the model's name is known to be one.
     Invalid,
 }
 
@@ -58,6 +60,7 @@ impl Serialize for EmbedInput {
         match self {
             Self::Nothing => serializer.serialize_none(),
             Self::Texts(texts) => texts.serialize(serializer),
+            Self::Tokens(lists) => lists.serialize(serializer),
             Self::Invalid => Err(serde::ser::Error::custom(Self::INVALID)),
         }
     }
@@ -70,17 +73,29 @@ impl<'de> Deserialize<'de> for EmbedInput {
             Value::String(text) if text.is_empty() => Self::Nothing,
             Value::String(text) => Self::Texts(vec![text]),
             Value::Array(texts) if texts.is_empty() => Self::Nothing,
-            Value::Array(texts) => {
-                let text = |value: Value| match value {
-                    Value::String(text) => Some(text),
-                    _ => None,
-                };
-                let texts: Option<_> = texts.into_iter().map(text).collect();
-                texts.map_or(Self::Invalid, Self::Texts)
-            }
+            Value::Array(inputs) => texts(&inputs)
+                .map(Self::Texts)
+                .or_else(|| token_ids(&inputs).map(|ids| Self::Tokens(vec![ids])))
+                .or_else(|| token_lists(&inputs).map(Self::Tokens))
+                .unwrap_or(Self::Invalid),
             _ => Self::Invalid,
         })
     }
+}
+
+fn texts(values: &[Value]) -> Option<Vec<String>> {
+    values.iter().map(|value| value.as_str().map(str::to_owned)).collect()
+}
+
+/// At least one token id, and nothing else.
+fn token_ids(values: &[Value]) -> Option<Vec<u32>> {
+    let id = |value: &Value| u32::try_from(value.as_u64()?).ok();
+    let ids: Option<Vec<u32>> = values.iter().map(id).collect();
+    ids.filter(|ids| !ids.is_empty())
+}
+
+fn token_lists(values: &[Value]) -> Option<Vec<Vec<u32>>> {
+    values.iter().map(|value| token_ids(value.as_array()?)).collect()
 }
 
 /// The embeddings of some texts.
@@ -149,7 +164,11 @@ mod tests {
         }
         assert_eq!(read(json!("a")), EmbedInput::from_iter(["a"]));
         assert_eq!(read(json!(["a", ""])), EmbedInput::from_iter(["a", ""]));
-        for invalid in [json!(5), json!({}), json!(["a", 5]), json!([["a"]])] {
+        assert_eq!(read(json!([1, 2])), EmbedInput::Tokens(vec![vec![1, 2]]));
+        assert_eq!(read(json!([[1], [2]])), EmbedInput::Tokens(vec![vec![1], vec![2]]));
+        for invalid in
+            [json!(5), json!({}), json!(["a", 5]), json!([["a"]]), json!([[]]), json!([-1])]
+        {
             assert_eq!(read(invalid), EmbedInput::Invalid);
         }
     }

@@ -12,18 +12,30 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use camelid_api_types::HostAddress;
 use tracing_subscriber::EnvFilter;
 
 use crate::{
-    args::{Cli, Command},
+    args::{Cli, Command, ServeArgs},
     environment::Environment,
+    settings::{LogFormat, Settings},
 };
 
 /// Runs a command to its end.
 pub(crate) fn run(cli: Cli) -> Result<()> {
-    let environment = Environment::read();
-    let is_server = matches!(cli.command, Some(Command::Serve));
-    start_log(environment.debug, is_server);
+    let serve = match &cli.command {
+        Some(Command::Serve(args)) => Some(args),
+        _ => None,
+    };
+    let mut settings = settings(serve)?;
+    serve.inspect(|args| args.lay_over(&mut settings));
+    let mut environment = Environment::read(&settings);
+    if let Some(host) = serve.and_then(|args| args.host.as_deref()) {
+        let (host, warning) = HostAddress::parse(host);
+        environment.host = host;
+        environment.warnings.extend(warning.map(|warning| format!("--host: {warning}")));
+    }
+    start_log(environment.debug, serve.is_some(), settings.log.format);
     for warning in &environment.warnings {
         tracing::warn!("{warning}");
     }
@@ -31,7 +43,7 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
     let done = tokio.block_on(async {
         match cli.command {
             _ if cli.version => version::version(&environment).await,
-            Some(Command::Serve) => serve::serve(&environment).await,
+            Some(Command::Serve(_)) => serve::serve(&environment, &settings).await,
             Some(Command::Run(args)) => run::run(args, &environment).await,
             Some(Command::List { prefix }) => list::list(prefix.as_deref(), &environment).await,
             Some(Command::Bench(args)) => bench::bench(&args),
@@ -41,6 +53,12 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
     // A thread that still waits for a key must not keep the program from ending.
     tokio.shutdown_background();
     done
+}
+
+/// The configuration file's content, if there is one.
+fn settings(serve: Option<&ServeArgs>) -> Result<Settings> {
+    let named = serve.and_then(|args| args.config.clone()).or_else(Environment::config_file);
+    named.map_or_else(|| Ok(Settings::default()), |path| Settings::read(&path))
 }
 
 /// Tells an error, in one line, and gives the exit code that goes with it.
@@ -58,7 +76,7 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
 }
 
 /// Logs to stderr: what a server does, what else goes wrong.
-fn start_log(debug: u8, is_server: bool) {
+fn start_log(debug: u8, is_server: bool, format: LogFormat) {
     let level = match debug {
         0 if is_server => "info",
         0 => "error",
@@ -72,9 +90,12 @@ fn start_log(debug: u8, is_server: bool) {
             let directive = format!("camelid_{name}={level}").parse();
             filter.add_directive(directive.expect("a constant directive"))
         });
-    tracing_subscriber::fmt()
+    let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr)
-        .init();
+        .with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
 }

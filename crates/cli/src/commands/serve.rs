@@ -5,33 +5,46 @@ use std::{io::ErrorKind, sync::Arc};
 use anyhow::{Context, Result, anyhow};
 use camelid_api_types::HostAddress;
 use camelid_runtime::{Catalog, Runtime, registry::PruneOptions};
-use camelid_server::{Config, HostFilter, Origins};
+use camelid_server::{Config, CutOff, HostFilter, Origins, ServeOptions};
 use tokio::net::TcpListener;
 
 use crate::{
     connection::{runtime_config, store},
     environment::Environment,
+    settings::Settings,
 };
 
 /// Serves the models at hand until the program is told to stop.
-pub(crate) async fn serve(environment: &Environment) -> Result<()> {
+pub(crate) async fn serve(environment: &Environment, settings: &Settings) -> Result<()> {
     let listener = listen(&environment.host).await?;
     let address = listener.local_addr().context("the listener has no address")?;
-    if !address.ip().is_loopback() {
-        tracing::warn!("{address} can be reached from other machines, and there is no API key");
+    let keys = settings.keys()?;
+    if !address.ip().is_loopback() && keys.is_empty() {
+        tracing::warn!(
+            "{address} can be reached from other machines, and there is no API key: \
+             anybody there may use, change and remove models"
+        );
     }
+    let options = ServeOptions {
+        limits: settings.limits()?,
+        tls: settings.tls()?,
+        cut_off: CutOff::default(),
+    };
     let config = Config {
         origins: Origins::with_extra(&environment.origins).context("OLLAMA_ORIGINS")?,
         host_filter: HostFilter::for_listener(address).map(|filter| HostFilter {
             machine_name: gethostname::gethostname().into_string().ok(),
             ..filter
         }),
-        ..Config::default()
+        max_body_bytes: settings.max_body_bytes(),
+        keys,
+        logs_bodies: settings.log.bodies,
+        cut_off: options.cut_off.clone(),
     };
     let runtime = Runtime::new(served_catalog(environment)?, runtime_config(environment));
     let router = camelid_server::router(Arc::new(runtime), config);
     tracing::info!("Listening on {address} (version {})", env!("CARGO_PKG_VERSION"));
-    camelid_server::serve(listener, router, stop_signal()?).await?;
+    camelid_server::serve_with(listener, router, options, stop_signal()?).await?;
     tracing::info!("stopped");
     Ok(())
 }

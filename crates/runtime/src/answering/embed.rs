@@ -8,7 +8,7 @@ use camelid_api_types::{
         EmbedInput, EmbedRequest, EmbedResponse, EmbeddingsRequest, EmbeddingsResponse, KeepAlive,
     },
 };
-use camelid_engine::{EmbedOptions, Embedding, Error};
+use camelid_engine::{EmbedOptions, Embedding, Error, Prompt};
 use serde_json::{Map, Value};
 
 use super::options;
@@ -35,18 +35,24 @@ impl Runtime {
             return Err(ApiError::not_found("model '' not found"));
         }
         reference(&request.model)?;
-        let texts = match request.input {
+        let inputs: Vec<Prompt> = match request.input {
             EmbedInput::Invalid => return Err(ApiError::bad_request(EmbedInput::INVALID)),
             EmbedInput::Nothing => Vec::new(),
-            EmbedInput::Texts(texts) => texts,
+            EmbedInput::Texts(texts) => texts.into_iter().map(Prompt::Text).collect(),
+            EmbedInput::Tokens(lists) => lists.into_iter().map(Prompt::Tokens).collect(),
         };
         let entry = self.find_to_embed(&request.model)?;
         let manner = Manner { options: request.options.as_ref(), keep_alive: request.keep_alive };
         let (model, needs) = self.ready_to_embed(&entry, manner).await?;
         let load_duration = started.elapsed();
         let mut answer = EmbedResponse { model: request.model, ..EmbedResponse::default() };
-        if texts.is_empty() {
+        if inputs.is_empty() {
             return Ok(answer);
+        }
+        for input in &inputs {
+            if let Prompt::Tokens(tokens) = input {
+                model.check_tokens(tokens)?;
+            }
         }
         let mut how = EmbedOptions::default();
         how.n_ctx = Some(needs.n_ctx);
@@ -54,7 +60,7 @@ impl Runtime {
         let n_embd = model.engine.spec().n_embd_out();
         let fewer = usize::try_from(request.dimensions).ok().filter(|&n| n > 0 && n < n_embd);
         how.dimensions = fewer;
-        for embedding in embed(&model, texts, how).await.map_err(|error| refused(&error))? {
+        for embedding in embed(&model, inputs, how).await.map_err(|error| refused(&error))? {
             if embedding.vector.iter().any(|x| !x.is_finite()) {
                 return Err(ApiError::bad_request("embedding contains NaN or Inf values"));
             }
@@ -82,7 +88,8 @@ impl Runtime {
         how.truncate = false;
         how.normalize = false;
         let failed = |error: Error| ApiError::internal(refused(&error).message);
-        let embeddings = embed(&model, vec![request.prompt], how).await.map_err(failed)?;
+        let embeddings =
+            embed(&model, vec![Prompt::Text(request.prompt)], how).await.map_err(failed)?;
         let vector = embeddings.into_iter().next().map(|embedding| embedding.vector);
         // The shortest decimal numbers that are these: clients read 64 bits.
         let wide = |x: f32| x.to_string().parse().unwrap_or(f64::from(x));
@@ -108,11 +115,11 @@ impl Runtime {
 /// Off tokio's threads, as long as texts are made into tokens; dropping the future cancels.
 async fn embed(
     model: &Lease<Loaded>,
-    texts: Vec<String>,
+    inputs: Vec<Prompt>,
     how: EmbedOptions,
 ) -> Result<Vec<Embedding>, Error> {
     let shared = model.share();
-    let start = tokio::task::spawn_blocking(move || shared.engine.start_embedding(texts, how));
+    let start = tokio::task::spawn_blocking(move || shared.engine.start_embedding(inputs, how));
     match start.await {
         Ok(pending) => pending?.await,
         // A panic in the engine's own code; its thread is another.

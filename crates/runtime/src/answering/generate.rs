@@ -84,12 +84,7 @@ fn render(
     think: Option<Think>,
 ) -> Result<Rendered, ApiError> {
     if let Some(tokens) = &request.prompt_tokens {
-        let n_vocab = ready.model.engine.tokenizer().vocab().len();
-        // Checked here and not only by the engine, since a debugging request decodes them.
-        if let Some(token) = tokens.iter().find(|&&token| token as usize >= n_vocab) {
-            let message = format!("token {token} is not one of the model's {n_vocab}");
-            return Err(ApiError::bad_request(message));
-        }
+        ready.model.check_tokens(tokens)?;
         return Ok(Rendered::as_it_is(Prompt::Tokens(tokens.clone())));
     }
     if request.raw {

@@ -58,6 +58,19 @@ impl Loaded {
         Ok(Self { engine, control_texts, summary, options })
     }
 
+    /// Checks that a request's tokens are the model's, before the engine meets them in a batch with
+    /// others'.
+    pub(crate) fn check_tokens(&self, tokens: &[u32]) -> Result<(), ApiError> {
+        let n_vocab = self.engine.tokenizer().vocab().len();
+        match tokens.iter().find(|&&token| token as usize >= n_vocab) {
+            None => Ok(()),
+            Some(token) => {
+                let message = format!("token {token} is not one of the model's {n_vocab}");
+                Err(ApiError::bad_request(message))
+            }
+        }
+    }
+
     /// How many tokens a prompt with marks has.
     pub(crate) fn count_tokens(&self, marked: &str) -> Result<usize, ApiError> {
         let tokens = self.control_texts.encode(self.engine.tokenizer(), marked);

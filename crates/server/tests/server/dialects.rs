@@ -21,7 +21,6 @@ const DIFFERENT: &[(&str, &str)] = &[
     ("v1models", "the recorded store has another model too"),
     ("v1models/one", "the bundled model has another date"),
     ("v1chat/json_schema", "a schema that does not forbid more properties allows them"),
-    ("v1embeddings/model unknown", "the runtime does not embed yet"),
     ("responses/previous", "drawn by chance"),
     ("v1chat/json_object", "another grammar for any JSON"),
 ];

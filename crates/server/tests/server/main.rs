@@ -2,6 +2,8 @@
 
 mod dialects;
 mod fake;
+mod guards;
 mod loopback;
 mod recorded;
 mod routing;
+mod tls;
