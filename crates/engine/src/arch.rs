@@ -22,7 +22,7 @@ use camelid_gguf::Metadata;
 use self::{read::Reader, table::ARCHS};
 use crate::{
     error::{Error, Result},
-    spec::ModelSpec,
+    spec::{ModelSpec, RopeOptions},
 };
 
 /// Names of the architectures this engine runs, as in `general.architecture`.
@@ -38,11 +38,21 @@ impl ModelSpec {
     /// [`Error::UnsupportedArchitecture`] and [`Error::Unsupported`] for what is not implemented,
     /// [`Error::Metadata`] for values no model can have, [`Error::Gguf`] for missing keys.
     pub fn from_metadata(metadata: Metadata<'_>) -> Result<Self> {
+        Self::with_rope(metadata, RopeOptions::default())
+    }
+
+    /// The same with other rope frequencies than the file's.
+    ///
+    /// # Errors
+    /// As [`from_metadata`](Self::from_metadata), and [`Error::Option`] for frequencies out of
+    /// range.
+    pub fn with_rope(metadata: Metadata<'_>, rope: RopeOptions) -> Result<Self> {
+        rope.check()?;
         let name: &str = metadata.require("general.architecture")?;
         let arch = ARCHS.iter().find(|arch| arch.name == name).ok_or_else(|| {
             Error::UnsupportedArchitecture { found: name.to_owned(), supported: supported() }
         })?;
-        Reader::new(metadata, arch)?.model()
+        Reader::new(metadata, arch, rope)?.model()
     }
 }
 

@@ -88,6 +88,19 @@ impl<D: Device> Decoder<D> {
         cache: CacheOptions,
         n_ctx: usize,
     ) -> Result<Self> {
+        Self::with_spec(ModelSpec::from_metadata(file.metadata())?, file, device, (cache, n_ctx))
+    }
+
+    /// The same for a specification that may differ from the file's.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_spec(
+        spec: ModelSpec,
+        file: &Arc<GgufFile>,
+        device: D,
+        (cache, n_ctx): (CacheOptions, usize),
+    ) -> Result<Self> {
         if file.endianness() != Endianness::NATIVE {
             return Err(Error::Unsupported {
                 what: "byte order of the file".to_owned(),
@@ -95,7 +108,7 @@ impl<D: Device> Decoder<D> {
                 supported: format!("{:?}, this machine's", Endianness::NATIVE),
             });
         }
-        let spec = Arc::new(ModelSpec::from_metadata(file.metadata())?);
+        let spec = Arc::new(spec);
         let weights = Weights::bind(&spec, file, &device)?;
         let memory = Memory::new(&spec, cache, n_ctx)?;
         let layers = make_layers((&spec, &weights), &device, (&memory, cache.ty), n_ctx)?;

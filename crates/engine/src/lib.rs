@@ -74,8 +74,8 @@ pub use spec::{
     Activation, AttentionSpec, BlockSpec, ChannelMixer, DeltaNetSpec, EmbeddingSpec, ExpertsSpec,
     GroupLimit, HeadActivation, HeadLayerSpec, HeadSpec, HiddenLayer, LatentAttentionSpec, MlpSpec,
     ModelSpec, NormKind, NormSpec, OutputSpec, Pooling, PositionScale, Presence, QkNormSpan,
-    QkNormSpec, RopeFactors, RopeSpec, Routing, SharedExpertSpec, ShortConvSpec, SsmSpec,
-    TokenMixer, WindowShape, Wiring,
+    QkNormSpec, RopeFactors, RopeOptions, RopeSpec, Routing, SharedExpertSpec, ShortConvSpec,
+    SsmSpec, TokenMixer, WindowShape, Wiring,
 };
 pub use stop::{Matched, StopMatcher};
 pub use text_stream::TextStream;

@@ -15,7 +15,7 @@ use crate::{
     grammar::GrammarCompiler,
     page_table::PAGE_LEN,
     scheduler::{Limits, Place, Places, Request, Scheduler, Work},
-    spec::ModelSpec,
+    spec::{ModelSpec, RopeOptions},
     tokenizer::{Special, Tokenizer},
 };
 
@@ -43,6 +43,8 @@ pub struct ModelOptions {
     pub team: Option<Arc<ThreadTeam>>,
     /// Number format of cached keys and values.
     pub kv_type: KvType,
+    /// Rope frequencies in place of the file's.
+    pub rope: RopeOptions,
 }
 
 impl Default for ModelOptions {
@@ -57,6 +59,7 @@ impl Default for ModelOptions {
             n_threads: None,
             team: None,
             kv_type: KvType::F16,
+            rope: RopeOptions::default(),
         }
     }
 }
@@ -109,7 +112,8 @@ impl Model {
         let file = Arc::new(file);
         // The vocabulary is checked before any tensor is touched.
         let tokenizer = Tokenizer::from_metadata(file.metadata())?;
-        let ModelSpec { n_ctx_train, causal, .. } = ModelSpec::from_metadata(file.metadata())?;
+        let spec = ModelSpec::with_rope(file.metadata(), options.rope)?;
+        let ModelSpec { n_ctx_train, causal, .. } = spec;
         let n_ctx = options.n_ctx.unwrap_or(n_ctx_train.min(DEFAULT_N_CTX)).max(1);
         // A text that is run as a whole has to fit the batch, and is no longer than those the model
         // was trained on; its keys and values are gone with it, so they need not be small.
@@ -128,7 +132,7 @@ impl Model {
         let mut cache = CacheOptions::new(n_tokens, ty);
         (cache.n_seq, cache.n_batch) = (n_seq, n_batch.max(n_seq));
         let device = CpuDevice::new(make_cpu(options));
-        let decoder = Decoder::with_context(&file, device, cache, n_ctx)?;
+        let decoder = Decoder::with_spec(spec, &file, device, (cache, n_ctx))?;
         let spec = Arc::clone(decoder.spec());
         let (n_batch, step_time) = (cache.n_batch, options.step_time);
         let limits = Limits { n_seq, n_ctx, n_batch, step_time };

@@ -16,7 +16,7 @@ mod recurrent;
 
 pub use attention::{
     AttentionSpec, LatentAttentionSpec, PositionScale, QkNormSpan, QkNormSpec, RopeFactors,
-    RopeSpec, WindowShape,
+    RopeOptions, RopeSpec, WindowShape,
 };
 pub use channel::{
     Activation, ChannelMixer, ExpertsSpec, GroupLimit, HiddenLayer, MlpSpec, Routing,

@@ -93,6 +93,10 @@ options! {
     num_thread: i64 = integer,
     /// Tokens that a draft model proposes at once.
     draft_num_predict: i64 = integer,
+    /// Base of the rope's frequencies; 0 takes the model's. Of servers of 2024.
+    rope_frequency_base: f32 = float,
+    /// Factor on the rope's positions; 0 takes the model's. Of servers of 2024.
+    rope_frequency_scale: f32 = float,
     /// Leading tokens kept when the window shifts; negative keeps the whole prompt.
     num_keep: i64 = integer,
     /// The random seed; -1 takes one from the clock.

@@ -11,7 +11,7 @@ use crate::{
     spec::{
         Activation, AttentionSpec, BlockSpec, ChannelMixer, EmbeddingSpec, HiddenLayer,
         LatentAttentionSpec, MlpSpec, ModelSpec, NormKind, NormSpec, OutputSpec, PositionScale,
-        Presence, QkNormSpec, TokenMixer, WindowShape, Wiring,
+        Presence, QkNormSpec, RopeOptions, TokenMixer, WindowShape, Wiring,
     },
 };
 
@@ -25,11 +25,17 @@ pub(super) struct Reader<'a> {
     pub(super) arch: &'static Arch,
     pub(super) n_layer: usize,
     pub(super) n_embd: usize,
+    /// What the caller says in place of the file.
+    pub(super) rope_options: RopeOptions,
     eps: f32,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(metadata: Metadata<'a>, arch: &'static Arch) -> Result<Self> {
+    pub(super) fn new(
+        metadata: Metadata<'a>,
+        arch: &'static Arch,
+        rope_options: RopeOptions,
+    ) -> Result<Self> {
         let keys = Keys { metadata, architecture: arch.name };
         let eps = match arch.norm {
             NormKind::Rms => "attention.layer_norm_rms_epsilon",
@@ -40,6 +46,7 @@ impl<'a> Reader<'a> {
             arch,
             n_layer: n_layer(&keys)?,
             n_embd: keys.size("embedding_length", MAX_WIDTH)?,
+            rope_options,
             eps: match arch.default_eps {
                 Some(default) => keys.positive(eps)?.unwrap_or(default),
                 None => keys.required_positive(eps)?,
@@ -198,7 +205,10 @@ impl<'a> Reader<'a> {
         match self.arch.norms {
             Norms::Pre | Norms::PreAndPost | Norms::PreButFirst => (Some(mixer), Some(channel)),
             Norms::Post | Norms::OfSums => (None, None),
-            Norms::PreByHfName => (Some(mixer), Some(self.norm(&["post_attention_norm"]))),
+            Norms::PreByHfName => {
+                // Ollama's files of gpt-oss have the other name.
+                (Some(mixer), Some(self.norm(&["ffn_norm", "post_attention_norm"])))
+            }
             Norms::Shared | Norms::NoChannel => (Some(mixer), None),
             Norms::SharedOrOwn => {
                 (Some(self.norm(&["attn_norm_2", "attn_norm"])), Some(self.norm(&["attn_norm"])))

@@ -110,7 +110,7 @@ impl Reader<'_> {
         Ok(RopeSpec {
             pairing,
             n_rot,
-            freq_base: self.keys.positive(BASE)?.unwrap_or(self.arch.default_freq_base),
+            freq_base: self.freq_base()?,
             freq_scale: 1.0,
             yarn: None,
             magnitude: 1.0,
@@ -118,11 +118,25 @@ impl Reader<'_> {
         })
     }
 
+    fn freq_base(&self) -> Result<f32> {
+        let of_file = self.keys.positive(BASE)?.unwrap_or(self.arch.default_freq_base);
+        Ok(self.rope_options.freq_base.unwrap_or(of_file))
+    }
+
     fn scaling(&self) -> Result<Scaling> {
+        let scaling = self.scaling_of_file()?;
+        let freq_scale = self.rope_options.freq_scale.unwrap_or(scaling.freq_scale);
+        Ok(Scaling { freq_scale, ..scaling })
+    }
+
+    fn scaling_of_file(&self) -> Result<Scaling> {
         let name = "rope.scaling.type";
         match self.keys.text(name)? {
             // Older files say it with one key; Ollama's leave the type of long and short factors
             // out.
+            None if self.arch.stretched_by_yarn && self.keys.has("rope.scaling.factor") => {
+                self.yarn()
+            }
             None => match self.keys.positive("rope.scale_linear")? {
                 Some(factor) => Ok(Scaling { freq_scale: 1.0 / factor, ..Scaling::none() }),
                 None if self.keys.has("rope.scaling.attn_factor") => self.long_and_short(),
@@ -140,7 +154,8 @@ impl Reader<'_> {
     }
 
     fn freq_scale(&self) -> Result<f32> {
-        Ok(1.0 / self.keys.positive("rope.scaling.factor")?.unwrap_or(1.0))
+        let of_file = 1.0 / self.keys.positive("rope.scaling.factor")?.unwrap_or(1.0);
+        Ok(self.rope_options.freq_scale.unwrap_or(of_file))
     }
 
     fn long_and_short(&self) -> Result<Scaling> {

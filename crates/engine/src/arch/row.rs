@@ -38,6 +38,8 @@ pub(super) struct Arch {
     pub(super) default_freq_base: f32,
     /// Which blocks have it.
     pub(super) rope_blocks: RopeBlocks,
+    /// Whether a stretch is YaRN's where no key says what it is.
+    pub(super) stretched_by_yarn: bool,
     /// Whether YaRN rounds the pairs between which it mixes.
     pub(super) yarn_rounds: bool,
     /// Rope in blocks with a window, where it is another one.
@@ -107,6 +109,7 @@ pub(super) const DENSE: Arch = Arch {
     rope: Some(Pairing::Neox),
     default_freq_base: 10_000.0,
     rope_blocks: RopeBlocks::All,
+    stretched_by_yarn: false,
     yarn_rounds: true,
     local_rope: LocalRope::Same,
     positions: Presence::Absent,

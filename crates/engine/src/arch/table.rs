@@ -122,6 +122,29 @@ const ROPE_BERT: Arch = Arch { rope: Some(Pairing::Neox), positions: Absent, ..B
 /// Experts whose width has a key of its own.
 const FINE_EXPERTS: ExpertsRow = ExpertsRow { required: true, n_ff_required: true, ..EXPERTS };
 
+/// Experts chosen by their scores, with biases.
+const GPT_OSS_EXPERTS: ExpertsRow = ExpertsRow {
+    routing: Routing::SoftmaxOfChosen,
+    normalize: false,
+    bias: Required,
+    ..FINE_EXPERTS
+};
+
+/// Windows in every other block, sinks, experts in four bits.
+const GPT_OSS: Arch = Arch {
+    name: "gpt-oss",
+    yarn_rounds: false,
+    norms: Norms::PreByHfName,
+    windows: Windows::RequiredAllButEvery(2),
+    qkv_bias: Required,
+    attn_output_bias: Required,
+    sinks: true,
+    hidden: GatedClamped { alpha: 1.702, limit: 7.0 },
+    experts: Some(GPT_OSS_EXPERTS),
+    output: Required,
+    ..DENSE
+};
+
 pub(super) static ARCHS: &[Arch] = &[
     LLAMA,
     Arch { name: "mistral3", ..LLAMA },
@@ -286,23 +309,13 @@ pub(super) static ARCHS: &[Arch] = &[
         }),
         ..DENSE
     },
+    GPT_OSS,
+    // Ollama's name for it: no key for the experts' width or the kind of stretch.
     Arch {
-        name: "gpt-oss",
-        yarn_rounds: false,
-        norms: Norms::PreByHfName,
-        windows: Windows::RequiredAllButEvery(2),
-        qkv_bias: Required,
-        attn_output_bias: Required,
-        sinks: true,
-        hidden: GatedClamped { alpha: 1.702, limit: 7.0 },
-        experts: Some(ExpertsRow {
-            routing: Routing::SoftmaxOfChosen,
-            normalize: false,
-            bias: Required,
-            ..FINE_EXPERTS
-        }),
-        output: Required,
-        ..DENSE
+        name: "gptoss",
+        stretched_by_yarn: true,
+        experts: Some(ExpertsRow { n_ff_required: false, ..GPT_OSS_EXPERTS }),
+        ..GPT_OSS
     },
     Arch {
         name: "glm4",

@@ -3,6 +3,7 @@
 use camelid_kernels::{Pairing, Yarn};
 
 use super::{NormSpec, Presence};
+use crate::error::{Error, Result};
 
 /// Multi-head attention with grouped key/value heads.
 #[derive(Debug, Clone, PartialEq)]
@@ -135,6 +136,31 @@ pub struct RopeSpec {
     pub magnitude: f32,
     /// Which tensors divide the frequencies.
     pub factors: RopeFactors,
+}
+
+/// Rope frequencies in place of a file's, for the whole time that a model is loaded: keys that were
+/// turned otherwise are of no use. Blocks that have a base of their own, as windowed ones may, keep
+/// it.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct RopeOptions {
+    /// Base of the angles' geometric progression.
+    pub freq_base: Option<f32>,
+    /// Factor on the positions: with 0.5 a model sees twice its context in the angles of one.
+    pub freq_scale: Option<f32>,
+}
+
+impl RopeOptions {
+    /// # Errors
+    /// [`Error::Option`] for what is no finite number above 0.
+    pub(crate) fn check(self) -> Result<()> {
+        let options = [("rope_freq_base", self.freq_base), ("rope_freq_scale", self.freq_scale)];
+        let is_allowed = |x: f32| x.is_finite() && x > 0.0;
+        let wrong = options.iter().find(|(_, x)| x.is_some_and(|x| !is_allowed(x)));
+        wrong.map_or(Ok(()), |&(name, x)| {
+            let found = x.unwrap_or_default().to_string();
+            Err(Error::Option { name, found, allowed: "a finite number above 0".to_owned() })
+        })
+    }
 }
 
 /// Tensors that divide rope frequencies one by one.

@@ -23,14 +23,25 @@ impl<D: Device> Binder<'_, D> {
         // A gate lies behind each head's query.
         let n_q_rows = if spec.gated { 2 * n_q } else { n_q };
         let qkv = self.qkv(blk, spec.qkv_bias, ([n_q_rows, n_kv, n_kv], n_embd));
-        let output = self.linear(&format!("{blk}attn_output"), (n_embd, n_q), spec.output_bias);
+        let output = self.first_of(blk, ["attn_out", "attn_output"], ".weight");
+        let output = self.linear(&output, (n_embd, n_q), spec.output_bias);
         let (q_norm, k_norm) = self.qk_norms(blk, spec);
         let sinks = match spec.sinks {
-            true => Some(self.values(&format!("{blk}attn_sinks.weight"), &[spec.n_head])?),
+            true => {
+                let name = self.first_of(blk, ["attn_sinks", "attn_sinks.weight"], "");
+                Some(self.values(&name, &[spec.n_head])?)
+            }
             false => None,
         };
         let [q, k, v] = qkv?;
         Some(AttentionWeights { q, k, v, output: output?, q_norm, k_norm, sinks })
+    }
+
+    /// The name, of Ollama's and of the usual one, that the file has with this ending; else the
+    /// usual one.
+    fn first_of(&self, blk: &str, [ollama, usual]: [&str; 2], ending: &str) -> String {
+        let name = if self.has(&format!("{blk}{ollama}{ending}")) { ollama } else { usual };
+        format!("{blk}{name}")
     }
 
     /// Queries, keys and values: one tensor or three.

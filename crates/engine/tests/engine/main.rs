@@ -17,6 +17,7 @@ mod minilm;
 mod quantised;
 mod quantized_experts;
 mod recurrent;
+mod rope_options;
 mod tiny;
 mod tokenizer_conformance;
 mod tokenizer_golden;

@@ -330,6 +330,11 @@ LLAMA4 = [
     (L + r"feed_forward\.experts\.down_proj", r"blk.\1.ffn_down_exps.weight", transposed_experts),
     (L + r"feed_forward\.shared_expert\.(gate|up|down)_proj\.weight", r"blk.\1.ffn_\2_shexp.weight"),
 ] + NEOX
+OLLAMA_GPT_OSS = [
+    (L + r"self_attn\.sinks", r"blk.\1.attn_sinks"),
+    (L + r"self_attn\.o_proj\.(weight|bias)", r"blk.\1.attn_out.\2"),
+    (L + r"post_attention_layernorm\.weight", r"blk.\1.ffn_norm.weight"),
+]
 GRANITE = dict(
     embedding_multiplier=3.0, residual_multiplier=0.5, attention_multiplier=0.2, logits_scaling=0.25
 )
@@ -1229,6 +1234,35 @@ CASES = [
         ),
         GPT_OSS + NEOX,
         optional("gpt-oss", "attention.value_length", "rope.freq_base", *YARN_KEYS),
+    ),
+    Case(
+        "gptoss",
+        "gptoss",
+        hf.GptOssForCausalLM,
+        config(
+            "GptOss",
+            head_dim=32,
+            rms_norm_eps=1e-5,
+            sliding_window=WINDOW,
+            layer_types=WINDOWED,
+            num_local_experts=6,
+            num_experts_per_tok=3,
+            swiglu_limit=7.0,
+            **rope(1_000.0, rope_type="yarn", factor=4.0, original_max_position_embeddings=32, beta_fast=32.0, beta_slow=1.0, truncate=False),
+        ),
+        keys(
+            "gptoss",
+            attention__key_length=32,
+            attention__value_length=32,
+            attention__sliding_window=WINDOW,
+            expert_count=6,
+            expert_used_count=3,
+            rope__freq_base=1_000.0,
+            rope__scaling__factor=4.0,
+            rope__scaling__original_context_length=32,
+        ),
+        OLLAMA_GPT_OSS + GPT_OSS + NEOX,
+        optional("gptoss", "attention.value_length", "rope.freq_base", "rope.scaling.factor"),
     ),
     Case(
         "glm4",

@@ -14,13 +14,14 @@ use camelid_api_types::{
     ollama::{Format, Options},
 };
 use camelid_engine::{
-    GenerateOptions, Grammar, LongPrompt, MirostatOptions, MirostatVersion, SamplerOptions,
+    GenerateOptions, Grammar, LongPrompt, MirostatOptions, MirostatVersion, RopeOptions,
+    SamplerOptions,
 };
 use serde_json::{Map, Value};
 
 use crate::scheduling::Needs;
 
-/// Options whose meaning is a GPU's, a draft model's or a loader's, and those of loaders of 2024:
+/// Options whose meaning is a GPU's, a draft model's or a loader's, and most of those of 2024:
 /// nothing to do on this engine.
 const WITHOUT_EFFECT: &[&str] = &[
     "num_gpu",
@@ -35,8 +36,6 @@ const WITHOUT_EFFECT: &[&str] = &[
     "vocab_only",
     "use_mlock",
     "embedding_only",
-    "rope_frequency_base",
-    "rope_frequency_scale",
     "penalize_newline",
 ];
 
@@ -85,6 +84,15 @@ pub(crate) fn needs(options: &Options, default_n_ctx: usize, n_ctx_train: usize)
         n_ctx: n_ctx(options, default_n_ctx, n_ctx_train),
         n_batch: count(options.num_batch),
         n_threads: count(options.num_thread),
+        rope: rope(options),
+    }
+}
+
+/// Rope frequencies; 0, like a missing value, leaves the file's.
+fn rope(options: &Options) -> RopeOptions {
+    RopeOptions {
+        freq_base: options.rope_frequency_base.filter(|&base| base != 0.0),
+        freq_scale: options.rope_frequency_scale.filter(|&scale| scale != 0.0),
     }
 }
 

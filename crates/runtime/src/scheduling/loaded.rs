@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 
 use camelid_api_types::{ApiError, ollama::ModelSummary};
-use camelid_engine::{Model, ModelOptions};
+use camelid_engine::{Model, ModelOptions, RopeOptions};
 use camelid_gguf::GgufFile;
 
 use crate::{config::Config, error::from_engine, prompting::literal::ControlTexts};
@@ -18,7 +18,7 @@ pub(crate) enum LoadError {
 }
 
 /// What a request needs of a model that cannot change while it is loaded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Needs {
     /// Context of one request, in tokens.
     pub(crate) n_ctx: usize,
@@ -26,6 +26,8 @@ pub(crate) struct Needs {
     pub(crate) n_batch: Option<NonZeroUsize>,
     /// Threads; `None` takes what there is.
     pub(crate) n_threads: Option<NonZeroUsize>,
+    /// Rope frequencies in place of the file's.
+    pub(crate) rope: RopeOptions,
 }
 
 /// A model that is ready to answer.
@@ -53,6 +55,7 @@ impl Loaded {
         options.n_waiting = config.n_waiting;
         options.n_threads = needs.n_threads.or(config.n_threads);
         options.kv_type = config.kv_type;
+        options.rope = needs.rope;
         let engine = Model::from_gguf(file, &options)?;
         let control_texts = ControlTexts::new(engine.tokenizer().vocab());
         Ok(Self { engine, control_texts, summary, options })
@@ -82,6 +85,7 @@ impl Loaded {
     pub(crate) fn is_fit(&self, needs: Needs) -> bool {
         let n_threads = self.options.n_threads;
         self.engine.n_ctx() >= needs.n_ctx
+            && needs.rope == self.options.rope
             && needs.n_batch.is_none_or(|n| n == self.options.n_batch)
             && needs.n_threads.is_none_or(|n| Some(n) == n_threads)
     }
