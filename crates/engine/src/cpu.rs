@@ -83,10 +83,16 @@ impl Device for CpuDevice {
     }
 
     fn cache(&self, shape: CacheShape) -> Result<KvPool> {
-        let CacheShape { n_pages, n_head_kv, head_dim, ty } = shape;
-        let page_bytes = ty.page_bytes(n_head_kv, head_dim);
+        let CacheShape { n_pages, n_head_kv, head_dim, ty, values_are_keys } = shape;
+        let page_bytes = match values_are_keys {
+            true => ty.latent_page_bytes(n_head_kv, head_dim),
+            false => ty.page_bytes(n_head_kv, head_dim),
+        };
         Self::probe(page_bytes.and_then(|bytes| bytes.checked_mul(n_pages)))?;
-        Ok(KvPool::new(ty, n_pages, n_head_kv, head_dim))
+        Ok(match values_are_keys {
+            true => KvPool::of_latents(ty, n_pages, n_head_kv, head_dim),
+            false => KvPool::new(ty, n_pages, n_head_kv, head_dim),
+        })
     }
 
     fn states(&self, n: usize, len: usize) -> Result<StatePool> {

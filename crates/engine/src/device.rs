@@ -70,6 +70,8 @@ pub struct CacheShape {
     pub head_dim: usize,
     /// Number format.
     pub ty: KvType,
+    /// Whether values are the keys, and stored once.
+    pub values_are_keys: bool,
 }
 
 /// A norm over vectors of `width` elements, of which a row may have several.

@@ -57,6 +57,11 @@ impl KvType {
         let side = |side| store::page_bytes(self, side, head_dim);
         side(Side::Keys)?.checked_add(side(Side::Values)?)?.checked_mul(n_head_kv)
     }
+
+    /// The same where values are the keys, and stored as those alone.
+    pub fn latent_page_bytes(self, n_head_kv: usize, head_dim: usize) -> Option<usize> {
+        store::page_bytes(self, Side::Keys, head_dim)?.checked_mul(n_head_kv)
+    }
 }
 
 /// One layer's keys and values.
@@ -66,7 +71,8 @@ pub struct KvPool {
     n_head_kv: usize,
     head_dim: usize,
     k: Store,
-    v: Store,
+    /// `None` where values are the keys.
+    v: Option<Store>,
 }
 
 impl KvPool {
@@ -82,8 +88,23 @@ impl KvPool {
             "kv pool of {n_pages} pages of {n_head_kv} heads of {head_dim} is empty or too large"
         );
         let store = |side| Store::zeros(ty, side, n_pages * n_head_kv, head_dim);
-        let (k, v) = (store(Side::Keys), store(Side::Values));
+        let (k, v) = (store(Side::Keys), Some(store(Side::Values)));
         Self { ty, n_pages, n_head_kv, head_dim, k, v }
+    }
+
+    /// A pool of zeros whose values are its keys, stored once.
+    ///
+    /// # Panics
+    /// As [`new`](Self::new).
+    pub fn of_latents(ty: KvType, n_pages: usize, n_head_kv: usize, head_dim: usize) -> Self {
+        let n_bytes =
+            ty.latent_page_bytes(n_head_kv, head_dim).and_then(|bytes| bytes.checked_mul(n_pages));
+        assert!(
+            n_bytes.is_some_and(|n| n > 0),
+            "latents of {n_pages} pages of {n_head_kv} heads of {head_dim} are none or too many"
+        );
+        let k = Store::zeros(ty, Side::Keys, n_pages * n_head_kv, head_dim);
+        Self { ty, n_pages, n_head_kv, head_dim, k, v: None }
     }
 
     /// How elements are stored.
@@ -108,11 +129,14 @@ impl KvPool {
 
     /// Bytes of memory the elements take.
     pub fn n_bytes(&self) -> usize {
-        let page = self.ty.page_bytes(self.n_head_kv, self.head_dim);
+        let page = match self.v {
+            Some(_) => self.ty.page_bytes(self.n_head_kv, self.head_dim),
+            None => self.ty.latent_page_bytes(self.n_head_kv, self.head_dim),
+        };
         self.n_pages * page.expect("because the pool was made")
     }
 
-    /// Stores tokens' keys and values in their slots.
+    /// Stores tokens' keys and values in their slots. Where values are the keys, `v` is `k`.
     ///
     /// Shapes: `slots` is `[n_tokens]`, `k` and `v` are `[n_tokens, n_head_kv, head_dim]`.
     ///
@@ -128,7 +152,9 @@ impl KvPool {
                 let (page, offset) = self.place(slot, head_kv);
                 let first = token_idx * slot_len + head_kv * self.head_dim;
                 self.k.write(page, offset, &k[first..first + self.head_dim]);
-                self.v.write(page, offset, &v[first..first + self.head_dim]);
+                if let Some(store) = &mut self.v {
+                    store.write(page, offset, &v[first..first + self.head_dim]);
+                }
             }
         }
     }
@@ -150,7 +176,9 @@ impl KvPool {
         for head_kv in 0..self.n_head_kv {
             let (from, to) = (self.place(from, head_kv), self.place(to, head_kv));
             self.k.copy(from, to);
-            self.v.copy(from, to);
+            if let Some(store) = &mut self.v {
+                store.copy(from, to);
+            }
         }
     }
 
@@ -175,14 +203,20 @@ impl KvPool {
         self.k.page(self.place(page * PAGE_LEN, head_kv).0)
     }
 
-    /// One head of the values of a page.
-    pub(crate) fn v_page(&self, page: usize, head_kv: usize) -> HeadPage<'_> {
-        self.v.page(self.place(page * PAGE_LEN, head_kv).0)
+    /// One head of the values of a page; `None` where they are the keys.
+    pub(crate) fn v_page(&self, page: usize, head_kv: usize) -> Option<HeadPage<'_>> {
+        Some(self.v.as_ref()?.page(self.place(page * PAGE_LEN, head_kv).0))
+    }
+
+    /// One head of a token's key, `[head_dim]`.
+    pub(crate) fn read_key(&self, slot: usize, head_kv: usize, out: &mut [f32]) {
+        let (page, offset) = self.place(slot, head_kv);
+        self.k.read(page, offset, out);
     }
 
     /// Width of a row of values as [`v_page`](Self::v_page) shows them; zeros fill it up.
     pub(crate) fn v_width(&self) -> usize {
-        self.v.width()
+        self.v.as_ref().map_or(self.head_dim.next_multiple_of(16), Store::width)
     }
 
     /// The number of a head's page in the stores, and the slot's place there.

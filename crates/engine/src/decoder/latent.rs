@@ -6,7 +6,7 @@
 //! they take are that vector too, from which `W_v` makes the head's result. The turned lanes come
 //! first, where a rope expects them.
 //!
-//! The cache stores `[r, c]` as key and again as value.
+//! The cache stores `[r, c]` once, as key and value.
 
 use super::{
     forward::{Scratch, norm},

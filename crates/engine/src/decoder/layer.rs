@@ -84,6 +84,7 @@ pub(super) fn make_layers<D: Device>(
             n_head_kv: attention.n_head_kv,
             head_dim: attention.head_dim,
             ty,
+            values_are_keys: matches!(mixer, TokenMixer::Latent(_)),
         };
         let cache = device.cache(shape)?;
         Ok(Layer::Attention(AttentionLayer { table, cache, rope, attention, window }))

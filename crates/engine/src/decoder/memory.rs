@@ -231,8 +231,11 @@ impl CacheOptions {
             }
             let (n_head_kv, head_dim) = heads(mixer)?;
             let window = Reach::of(mixer, n_ctx).window();
-            let page_bytes = self.ty.page_bytes(n_head_kv, head_dim)?;
-            page_bytes.checked_mul(n_pages(window, self).ok()? as usize)
+            let page_bytes = match mixer {
+                TokenMixer::Latent(_) => self.ty.latent_page_bytes(n_head_kv, head_dim),
+                _ => self.ty.page_bytes(n_head_kv, head_dim),
+            };
+            page_bytes?.checked_mul(n_pages(window, self).ok()? as usize)
         };
         let of_blocks = spec.blocks.iter().map(|block| of_block(&block.mixer));
         let sum = |sum: u64, n: Option<usize>| {

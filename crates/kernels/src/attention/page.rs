@@ -3,7 +3,7 @@
 use half::f16;
 
 use crate::activation::ActivationPanel;
-use crate::kv_pool::{BLOCK, Bits, PAGE_CODES, PAGE_LEN, unpack_nibbles};
+use crate::kv_pool::{BLOCK, Bits, HeadPage, KvPool, PAGE_CODES, PAGE_LEN, unpack_nibbles};
 use crate::scalar::{FloatRows, MAX_K, TileShape};
 use crate::table::Kernels;
 use crate::tile::{PANEL, RowLanes, TILE_ROWS, Tile};
@@ -17,6 +17,8 @@ const TILES: usize = PAGE_LEN / TILE_ROWS;
 pub(super) struct PageCopy {
     /// As floats.
     floats: Vec<f32>,
+    /// Keys as values.
+    turned: Vec<f32>,
     /// A block of codes, a byte each.
     codes: Box<[u8; PAGE_CODES]>,
     tile: Box<Tile>,
@@ -28,6 +30,7 @@ impl Default for PageCopy {
     fn default() -> Self {
         Self {
             floats: Vec::new(),
+            turned: Vec::new(),
             codes: Box::new([0; PAGE_CODES]),
             tile: Box::default(),
             lanes: Vec::new(),
@@ -60,6 +63,34 @@ fn codes_of<'a>(
             space
         }
     }
+}
+
+/// Values that are the keys `(page, head)`, as floats, `[PAGE_LEN, width]`.
+pub(super) fn values_of_keys<'p>(
+    kernels: &Kernels,
+    kv: &KvPool,
+    (page, head_kv): (usize, usize),
+    copy: &'p mut PageCopy,
+) -> &'p [f32] {
+    let (head_dim, width) = (kv.head_dim(), kv.v_width());
+    let mut turned = std::mem::take(&mut copy.turned);
+    turned.clear();
+    turned.resize(PAGE_LEN * width, 0.0);
+    match kv.k_page(page, head_kv) {
+        HeadPage::Floats(keys) => {
+            let lanes = copy.widen(kernels, keys).chunks_exact(PAGE_LEN);
+            for (lane, keys) in lanes.enumerate() {
+                turned[lane..].iter_mut().step_by(width).zip(keys).for_each(|(v, k)| *v = *k);
+            }
+        }
+        HeadPage::Codes { .. } => {
+            for (offset, row) in turned.chunks_exact_mut(width).enumerate() {
+                kv.read_key(page * PAGE_LEN + offset, head_kv, &mut row[..head_dim]);
+            }
+        }
+    }
+    copy.turned = turned;
+    &copy.turned
 }
 
 /// Values as floats, `[PAGE_LEN, width]`.

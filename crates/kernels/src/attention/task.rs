@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::page::{PageCopy, score_codes, value_codes};
+use super::page::{PageCopy, score_codes, value_codes, values_of_keys};
 use super::sums::Sums;
 use super::{Attention, Query};
 use crate::activation::{ActivationPanel, PanelSpec};
@@ -91,14 +91,22 @@ impl Task<'_> {
         self.kernels.soften(&mut scratch.scores, &mut sums.rows);
         sums.rescale();
         if let Some(next) = next {
-            self.kv.v_page(next, self.head_kv).prefetch(self.kernels);
+            if let Some(values) = self.kv.v_page(next, self.head_kv) {
+                values.prefetch(self.kernels);
+            }
         }
         let n_keys = keys.len();
         let width = self.kv.v_width();
         let values = match self.kv.v_page(page, self.head_kv) {
-            HeadPage::Floats(values) if self.n_rows() <= FEW_ROWS => values,
-            HeadPage::Floats(values) => FloatRows::F32(scratch.page.widen(self.kernels, values)),
-            HeadPage::Codes { bits, codes, scales } => {
+            None => {
+                let place = (page, self.head_kv);
+                FloatRows::F32(values_of_keys(self.kernels, self.kv, place, &mut scratch.page))
+            }
+            Some(HeadPage::Floats(values)) if self.n_rows() <= FEW_ROWS => values,
+            Some(HeadPage::Floats(values)) => {
+                FloatRows::F32(scratch.page.widen(self.kernels, values))
+            }
+            Some(HeadPage::Codes { bits, codes, scales }) => {
                 let block = (bits, codes, scales);
                 FloatRows::F32(value_codes(self.kernels, block, width, &mut scratch.page))
             }

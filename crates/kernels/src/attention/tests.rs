@@ -228,3 +228,32 @@ fn too_few_pages_are_refused() {
     let team = ThreadTeam::new(1);
     attention((Kernels::detect(), &team), &spec, &case.kv, &[query], (&[0.0; 4], &mut [0.0; 4]));
 }
+
+/// Eight query heads over one key head that is its own value, and the same with a copy of it.
+#[test]
+fn values_that_are_the_keys_need_no_copy() {
+    let (n_tokens, head_dim) = (70, 40);
+    let spec = Attention::new(8, 1, head_dim);
+    let team = ThreadTeam::new(2);
+    let slots: Vec<usize> = (0..n_tokens).collect();
+    let k = noise(n_tokens * head_dim, 3);
+    let pages = [0, 1, 2];
+    let queries: Vec<Query<'_>> =
+        (60..=n_tokens).map(|n_visible| Query::causal(&pages, n_visible)).collect();
+    let q = noise(queries.len() * 8 * head_dim, 4);
+    for ty in KvType::ALL {
+        let mut once = KvPool::of_latents(ty, 3, 1, head_dim);
+        let mut twice = KvPool::new(ty, 3, 1, head_dim);
+        let outs = [&mut once, &mut twice].map(|kv| {
+            kv.store(&slots, &k, &k);
+            kv.copy_page(2, 1, 6);
+            let mut out = vec![0.0; q.len()];
+            attention((Kernels::detect(), &team), &spec, kv, &queries, (&q, &mut out));
+            out
+        });
+        for (once, twice) in outs[0].iter().zip(&outs[1]) {
+            assert!((once - twice).abs() < 1e-5, "{ty:?}: {once} {twice}");
+        }
+        assert!(once.n_bytes() < twice.n_bytes());
+    }
+}

@@ -9,7 +9,7 @@ impl KvPool {
         let (page, offset) = self.place(slot, head_kv);
         let (mut k, mut v) = (vec![0.0; self.head_dim], vec![0.0; self.head_dim]);
         self.k.read(page, offset, &mut k);
-        self.v.read(page, offset, &mut v);
+        self.v.as_ref().unwrap_or(&self.k).read(page, offset, &mut v);
         (k, v)
     }
 }
