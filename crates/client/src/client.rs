@@ -58,7 +58,7 @@ pub enum InvalidBaseUrl {
 /// What a request carries: bytes that are there, or that come as they are sent.
 type RequestBody = UnsyncBoxBody<Bytes, ApiError>;
 
-/// A server elsewhere, as a [`Service`]. Cheap to clone; clones share connections.
+/// A server elsewhere, as a [`Service`](camelid_api_types::Service). Cheap to clone; clones share connections.
 #[derive(Debug, Clone)]
 pub struct Client {
     http: HttpClient<HttpConnector, RequestBody>,

@@ -12,7 +12,7 @@ use crate::{
     decoder::{CacheOptions, Decoder},
     error::{Error, Result},
     generation::{GenerateOptions, Generation},
-    grammar::GrammarCompiler,
+    grammar::{Grammar, GrammarCompiler},
     page_table::PAGE_LEN,
     scheduler::{Limits, Place, Places, Request, Scheduler, Work},
     spec::{ModelSpec, RopeOptions},
@@ -192,6 +192,16 @@ impl Model {
     pub(crate) fn send(&self, work: Work) -> Result<()> {
         // The channel has no bound, so this fails only when nobody listens any more.
         self.shared.requests.try_send(work).map_err(|_| Error::Stopped)
+    }
+
+    /// Tries whether an answer can be held to a grammar.
+    ///
+    /// # Errors
+    /// When it cannot, for what is wrong with the grammar or too large in it.
+    pub fn check_grammar(&self, grammar: &Grammar) -> Result<()> {
+        let shared = &*self.shared;
+        shared.grammars.compile(grammar, &shared.tokenizer)?;
+        Ok(())
     }
 
     /// The tokenizer.

@@ -73,9 +73,10 @@ impl Runtime {
             return Ok(once(ChatResponse { debug_info, ..part(Message::default()) }));
         }
         ready.timing.n_messages_dropped = n_messages_dropped;
+        let formed = ready.think_first(&prompt, think)?;
         let generation = ready.generate(prompt).await?;
         let shape = ChatShape { model: request.model, timing: ready.timing };
-        Ok(Reply::begin(generation, ready.model, shape, parser).await?.boxed())
+        Ok(Reply::begin(generation, ready.model, shape, parser, formed).await?.boxed())
     }
 }
 

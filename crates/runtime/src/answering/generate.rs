@@ -63,13 +63,18 @@ impl Runtime {
             ..part()
         });
         ready.timing.n_messages_dropped = n_messages_dropped;
+        // Without a parser nobody could tell the thought from the answer.
+        let formed = match parser {
+            Some(_) => ready.think_first(&prompt, think)?,
+            None => None,
+        };
         let generation = ready.generate(prompt.clone()).await?;
         let context = match prompt {
             Prompt::Marked(text) if !request.raw => Some(text),
             _ => None,
         };
         let shape = GenerateShape { model: request.model, timing: ready.timing, context };
-        let reply = Reply::begin(generation, ready.model, shape, parser).await?;
+        let reply = Reply::begin(generation, ready.model, shape, parser, formed).await?;
         Ok(stream::iter(echo.map(Ok)).chain(reply).boxed())
     }
 }

@@ -2,6 +2,7 @@
 
 mod chat;
 mod embed;
+mod formed;
 mod generate;
 mod options;
 mod reply;
@@ -28,6 +29,7 @@ use crate::{
     runtime::Runtime,
     scheduling::{Estimate, Lease, LoadError, Loaded, Needs, Plan},
 };
+use formed::Formed;
 use options::Rules;
 use reply::Timing;
 
@@ -210,6 +212,25 @@ impl Ready {
             token_count: token_count as u64,
             ..DebugInfo::default()
         })
+    }
+
+    /// Where a model that thinks must answer in a form: takes the form off the rules, to be held to
+    /// after the thought. The form is tried here, so that a wrong one is told at once.
+    fn think_first(
+        &mut self,
+        prompt: &Prompt,
+        think: Option<Think>,
+    ) -> Result<Option<Formed>, ApiError> {
+        let (Prompt::Marked(marked), Some(grammar)) = (prompt, &self.rules.grammar) else {
+            return Ok(None);
+        };
+        if !think.is_some_and(Think::is_on) {
+            return Ok(None);
+        }
+        self.model.engine.check_grammar(grammar).map_err(|error| from_engine(&error))?;
+        let options = options::to_engine(&self.options, &self.rules);
+        self.rules.grammar = None;
+        Ok(Some(Formed::new(self.model.share(), options, marked.clone())))
     }
 
     /// Off tokio's threads: a long prompt's tokens and a large grammar take their time.

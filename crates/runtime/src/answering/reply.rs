@@ -16,9 +16,10 @@ use camelid_api_types::{
 };
 use camelid_engine::{End, EndReason, Generation, Piece, TokenId, Tokenizer};
 use camelid_template::{Event, OutputParser};
-use futures_util::{Stream, StreamExt};
+use futures_util::{FutureExt, Stream, StreamExt};
+use tokio::task::JoinHandle;
 
-use super::tool_call_id;
+use super::{formed::Formed, tool_call_id};
 use crate::{
     error::from_engine,
     scheduling::{Lease, Loaded},
@@ -90,8 +91,15 @@ pub(crate) struct Reply<S: Shape> {
     shape: S,
     /// Tells kinds of text apart; `None` takes all of it as content.
     parser: Option<OutputParser>,
+    /// How to hold the answer to a form once the model has thought; `None` where there is no form,
+    /// or it holds already.
+    formed: Option<Formed>,
+    /// The answer's second beginning, under way.
+    beginning: Option<JoinHandle<camelid_engine::Result<Generation>>>,
     /// Parts that are ready.
     ready: VecDeque<S::Part>,
+    /// Whether nothing more is to be said.
+    is_over: bool,
 }
 
 impl<S: Shape> Reply<S> {
@@ -102,8 +110,18 @@ impl<S: Shape> Reply<S> {
         model: Lease<Loaded>,
         shape: S,
         parser: Option<OutputParser>,
+        formed: Option<Formed>,
     ) -> Result<Self, ApiError> {
-        let mut reply = Self { generation, model, shape, parser, ready: VecDeque::new() };
+        let mut reply = Self {
+            generation,
+            model,
+            shape,
+            parser,
+            formed,
+            beginning: None,
+            ready: VecDeque::new(),
+            is_over: false,
+        };
         let first = StreamExt::next(&mut reply.generation).await.transpose();
         if let Some(piece) = first.map_err(|error| from_engine(&error))? {
             reply.receive(&piece);
@@ -112,17 +130,11 @@ impl<S: Shape> Reply<S> {
     }
 
     fn receive(&mut self, piece: &Piece) {
-        self.shape.note(&piece.text);
-        let mut events = match &mut self.parser {
-            Some(parser) => parser.push(&piece.text),
-            None => vec![Event::Content(piece.text.clone())],
-        };
-        if piece.end.is_some()
-            && let Some(parser) = &mut self.parser
-        {
-            events.extend(parser.finish());
+        let mut events = self.parse(piece);
+        let begins_again = self.begin_again(&piece.text, &mut events);
+        if !begins_again {
+            self.shape.note(&piece.text);
         }
-        events.retain(|event| !is_empty(event));
         if events.is_empty() && !piece.logprobs.is_empty() {
             // The parser waits for more; the tokens are told all the same.
             events.push(Event::Content(String::new()));
@@ -134,9 +146,37 @@ impl<S: Shape> Reply<S> {
             S::set_logprobs(&mut part, std::mem::take(&mut logprobs));
             self.ready.push_back(part);
         }
-        if let Some(end) = &piece.end {
+        if let Some(end) = piece.end.as_ref().filter(|_| !begins_again) {
             self.ready.push_back(self.shape.end(end, &self.model));
         }
+    }
+
+    fn parse(&mut self, piece: &Piece) -> Vec<Event> {
+        let Some(parser) = &mut self.parser else {
+            return vec![Event::Content(piece.text.clone())];
+        };
+        let mut events = parser.push(&piece.text);
+        // An answer that is to begin again is not over: the parser goes on with what comes then.
+        if piece.end.is_some() && (self.formed.is_none() || Formed::first_word(&events).is_none()) {
+            events.extend(parser.finish());
+        }
+        events.retain(|event| !is_empty(event));
+        events
+    }
+
+    /// Where the answer must have a form and its first word has come: forgets that word and begins
+    /// again. Whether it does.
+    fn begin_again(&mut self, text: &str, events: &mut Vec<Event>) -> bool {
+        let Some(mut formed) = self.formed.take() else { return false };
+        formed.note(text);
+        let Some((at, content)) = Formed::first_word(events) else {
+            self.formed = Some(formed);
+            return false;
+        };
+        self.shape.note(text.rfind(&content).map_or(text, |end| &text[..end]));
+        events.truncate(at);
+        self.beginning = Some(formed.begin(&content));
+        true
     }
 }
 
@@ -168,12 +208,34 @@ impl<S: Shape> Stream for Reply<S> {
             if let Some(part) = self.ready.pop_front() {
                 return Poll::Ready(Some(Ok(part)));
             }
+            if self.is_over {
+                return Poll::Ready(None);
+            }
+            if let Some(beginning) = &mut self.beginning {
+                let begun = std::task::ready!(beginning.poll_unpin(cx));
+                self.beginning = None;
+                match begun {
+                    Ok(Ok(generation)) => self.generation = generation,
+                    Ok(Err(error)) => return self.fail(from_engine(&error)),
+                    Err(panic) => {
+                        return self
+                            .fail(ApiError::internal(format!("the request failed: {panic}")));
+                    }
+                }
+            }
             match std::task::ready!(self.generation.poll_next_unpin(cx)) {
                 Some(Ok(piece)) => self.receive(&piece),
-                Some(Err(error)) => return Poll::Ready(Some(Err(from_engine(&error)))),
-                None => return Poll::Ready(None),
+                Some(Err(error)) => return self.fail(from_engine(&error)),
+                None => self.is_over = true,
             }
         }
+    }
+}
+
+impl<S: Shape> Reply<S> {
+    fn fail(&mut self, error: ApiError) -> Poll<Option<Result<S::Part, ApiError>>> {
+        self.is_over = true;
+        Poll::Ready(Some(Err(error)))
     }
 }
 

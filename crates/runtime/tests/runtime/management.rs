@@ -3,8 +3,8 @@
 use camelid_api_types::{
     ApiError, BlobOutcome, ErrorKind, Service,
     ollama::{
-        CopyRequest, CreateRequest, DeleteRequest, EmbedInput, EmbedRequest, EmbeddingsRequest,
-        KeepAlive, ProgressResponse, ShowRequest,
+        ChatResponse, CopyRequest, CreateRequest, DeleteRequest, EmbedInput, EmbedRequest,
+        EmbeddingsRequest, Format, KeepAlive, Message, ProgressResponse, ShowRequest, Think,
     },
 };
 use camelid_runtime::{
@@ -14,7 +14,7 @@ use camelid_runtime::{
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::json;
 
-use crate::{generate_request, options};
+use crate::{chat_request, fold, generate_request, options};
 
 fn runtime(folder: &tempfile::TempDir) -> Runtime {
     let store = Store::open(folder.path()).unwrap();
@@ -201,4 +201,46 @@ async fn a_user_cannot_speak_for_the_template() {
     let raw = parts[0].debug_info.clone().unwrap();
     assert_eq!(raw.rendered_template, debug.rendered_template);
     assert!(debug.token_count > raw.token_count, "the same text, but not as control tokens");
+}
+
+/// The bundled model under a template that lets it think.
+async fn thinking(runtime: &Runtime) {
+    let before = "{{ .Content }}{{ if .ToolCalls }}";
+    let thought = "{{ if .Thinking }}<think>\n{{ .Thinking }}\n</think>\n\n{{ end }}";
+    let modelfile = camelid_model_tiny::MODELFILE;
+    let (_, rest) = modelfile.split_once("TEMPLATE \"\"\"").unwrap();
+    let (template, _) = rest.split_once("\"\"\"").unwrap();
+    assert!(template.contains(before));
+    let template = template.replace(before, &format!("{thought}{before}"));
+    create(runtime, CreateRequest { template, ..from_tiny("thinker") }).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_model_that_thinks_answers_in_its_form_afterwards() {
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = runtime(&folder);
+    thinking(&runtime).await;
+    let mut request = chat_request(vec![Message::user("What is the capital of France?")]);
+    request.model = "thinker".into();
+    request.options = options(json!({"temperature": 0, "num_predict": 60}));
+    let free: ChatResponse =
+        fold(runtime.chat(request.clone()).await.unwrap().try_collect().await.unwrap());
+    assert!(!free.message.thinking.is_empty(), "{free:?}");
+    request.format = Some(Format::Choice(vec!["Rome".into(), "Paris".into()]));
+    let formed: Vec<ChatResponse> =
+        runtime.chat(request.clone()).await.unwrap().try_collect().await.unwrap();
+    assert_eq!(formed.iter().filter(|part| part.done).count(), 1);
+    let formed = fold(formed);
+    assert_eq!(formed.message.thinking, free.message.thinking);
+    assert_eq!(formed.message.content, "Paris");
+    request.think = Some(Think::Off);
+    let at_once: ChatResponse =
+        fold(runtime.chat(request.clone()).await.unwrap().try_collect().await.unwrap());
+    assert_eq!(
+        (at_once.message.thinking.as_str(), at_once.message.content.as_str()),
+        ("", "Paris")
+    );
+    (request.think, request.format) = (None, Some(Format::Regex("(".into())));
+    let error = runtime.chat(request).await.map(drop).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::BadRequest, "it is told before anything is generated");
 }
