@@ -7,6 +7,8 @@ mod commands;
 mod connection;
 mod environment;
 mod human;
+#[cfg(feature = "transfer")]
+mod keys;
 mod printer;
 mod settings;
 mod table;

@@ -41,12 +41,28 @@ pub(crate) async fn serve(environment: &Environment, settings: &Settings) -> Res
         logs_bodies: settings.log.bodies,
         cut_off: options.cut_off.clone(),
     };
-    let runtime = Runtime::new(served_catalog(environment)?, runtime_config(environment));
+    let runtime = Runtime::new(served_catalog(environment)?, served_config(environment)?);
     let router = camelid_server::router(Arc::new(runtime), config);
     tracing::info!("Listening on {address} (version {})", env!("CARGO_PKG_VERSION"));
     camelid_server::serve_with(listener, router, options, stop_signal()?).await?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// The environment's settings, and who the user is to registries.
+fn served_config(environment: &Environment) -> Result<camelid_runtime::Config> {
+    #[cfg_attr(not(feature = "transfer"), expect(unused_mut, reason = "nothing is added"))]
+    let mut config = runtime_config(environment);
+    #[cfg(feature = "transfer")]
+    {
+        let home = environment.home.as_deref();
+        if let Err(error) = crate::keys::ensure(home) {
+            // Models of a registry that asks for no key can be had all the same.
+            tracing::warn!(%error, "no key pair for registries could be made");
+        }
+        config.transfer.credentials = crate::keys::credentials(home)?;
+    }
+    Ok(config)
 }
 
 /// What is bundled, and the store, swept first.

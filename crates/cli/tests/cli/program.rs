@@ -11,6 +11,7 @@ pub(crate) fn camelid(args: &[&str]) -> Command {
     // Nobody listens on port 1.
     let no_store = concat!(env!("CARGO_TARGET_TMPDIR"), "/no-store");
     command.args(args).env_clear().env("OLLAMA_HOST", "127.0.0.1:1").env("OLLAMA_MODELS", no_store);
+    command.env("HOME", env!("CARGO_TARGET_TMPDIR"));
     command.stdin(Stdio::null());
     command
 }
