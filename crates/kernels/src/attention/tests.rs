@@ -110,7 +110,8 @@ fn equals_the_textbook_form() {
     // Miri is some hundred times slower.
     let specs = if cfg!(miri) { &specs[3..5] } else { &specs[..] };
     for spec in specs {
-        for ty in KvType::ALL {
+        let types = if cfg!(miri) { &KvType::ALL[1..4] } else { &KvType::ALL[..] };
+        for &ty in types {
             let case = case(spec, ty, n_tokens, 1);
             let visible = if cfg!(miri) {
                 vec![1, 33, n_tokens]

@@ -65,8 +65,9 @@ impl Bits {
         let inverse = if scale == f16::ZERO { 0.0 } else { 1.0 / scale.to_f32() };
         let mut codes = [self.zero(); BLOCK];
         for (code, x) in codes.iter_mut().zip(x) {
-            let rounded = (x * inverse).round().clamp(lowest, highest);
-            *code = (rounded + f32::from(self.zero())) as u8;
+            // Cut off half a step above, which rounds what is not negative.
+            let steps = (x * inverse).clamp(lowest, highest);
+            *code = (steps + f32::from(self.zero()) + 0.5) as u8;
         }
         (scale, codes)
     }
