@@ -21,6 +21,9 @@
 //! On x86-64 there are rows for AVX-512 with VNNI and for AVX2 with FMA and F16C, chosen at run
 //! time; everywhere else the scalar row runs. Other architectures have not been tried.
 //!
+//! Under Miri only the scalar row is there; its tests have sizes of their own for it. They have been begun
+//! under Miri and not run to their end.
+//!
 //! # Numbers
 //!
 //! Results never depend on the number of threads. A token's row of a matrix product has the same
