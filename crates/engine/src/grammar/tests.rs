@@ -1,3 +1,5 @@
+mod schemas;
+
 use camelid_gguf::GgufFile;
 use proptest::prelude::*;
 use serde_json::json;
