@@ -187,11 +187,7 @@ impl Constraint {
             // The grammar knows one end; the model may have learnt another.
             self.eog.iter().for_each(|&id| allowed.allow_token(id));
         }
-        for (id, logit) in (0..).zip(logits) {
-            if !allowed.is_allowed(id) {
-                *logit = f32::NEG_INFINITY;
-            }
-        }
+        forbid_others(logits, allowed.as_slice());
         Ok(())
     }
 
@@ -205,6 +201,25 @@ impl Constraint {
     pub(crate) fn accept(&mut self, token: TokenId) -> Result<(), GrammarError> {
         let step = |error| GrammarError::Step { reason: one_line(&error) };
         self.matcher.consume_token(token).map_err(step)
+    }
+}
+
+/// Leaves the logits whose bits are set. Shapes: `allowed` is `[n_vocab / 32]`, rounded up.
+fn forbid_others(logits: &mut [f32], allowed: &[u32]) {
+    let words = allowed.iter().copied().chain(std::iter::repeat(0));
+    for (chunk, word) in logits.chunks_mut(32).zip(words) {
+        match word {
+            // Most words of a strict grammar, and most of a lenient one.
+            0 => chunk.fill(f32::NEG_INFINITY),
+            u32::MAX => {}
+            _ => {
+                for (bit, logit) in chunk.iter_mut().enumerate() {
+                    if word >> bit & 1 == 0 {
+                        *logit = f32::NEG_INFINITY;
+                    }
+                }
+            }
+        }
     }
 }
 
