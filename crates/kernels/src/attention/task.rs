@@ -90,10 +90,8 @@ impl Task<'_> {
         self.hide(keys.clone(), &mut scratch.scores);
         self.kernels.soften(&mut scratch.scores, &mut sums.rows);
         sums.rescale();
-        if let Some(next) = next {
-            if let Some(values) = self.kv.v_page(next, self.head_kv) {
-                values.prefetch(self.kernels);
-            }
+        if let Some(values) = next.and_then(|next| self.kv.v_page(next, self.head_kv)) {
+            values.prefetch(self.kernels);
         }
         let n_keys = keys.len();
         let width = self.kv.v_width();

@@ -137,16 +137,15 @@ impl<'a> Head<'a> {
             let v = &input.v[(token * n_head + h) * v_dim..][..v_dim];
             let step = softplus(input.dt[token * n_head + h] + layer.dt_bias[h]);
             let decay = (layer.a[h] * step).exp();
-            self.state.iter_mut().for_each(|s| *s *= decay);
             match input.beta {
                 Some(beta) => {
                     let write = 1.0 / (1.0 + (-beta[token * n_head + h]).exp());
-                    product(self.state, k, &mut u);
+                    known(self.state, decay, k, &mut u);
                     u.iter_mut().zip(v).for_each(|(u, v)| *u = write * (v - *u));
                 }
                 None => u.iter_mut().zip(v).for_each(|(u, v)| *u = step * v),
             }
-            write_and_read(self.state, (k, &u), q, out);
+            write_and_read(self.state, decay, (k, &u), q, out);
             if let Some(skip) = layer.skip {
                 out.iter_mut().zip(v).for_each(|(out, v)| *out += skip[h] * v);
             }
@@ -154,20 +153,27 @@ impl<'a> Head<'a> {
     }
 }
 
-/// `out = S^T x`; `state` is `[x.len(), out.len()]`.
-fn product(state: &[f32], x: &[f32], out: &mut [f32]) {
+/// `out = (decay * S)^T k`; `state` is `[k.len(), out.len()]`.
+fn known(state: &[f32], decay: f32, k: &[f32], out: &mut [f32]) {
     out.fill(0.0);
-    for (row, x) in state.chunks_exact(out.len()).zip(x) {
-        out.iter_mut().zip(row).for_each(|(out, s)| *out += x * s);
+    for (row, k) in state.chunks_exact(out.len()).zip(k) {
+        let k = decay * k;
+        out.iter_mut().zip(row).for_each(|(out, s)| *out += k * s);
     }
 }
 
-/// `S += k u^T; out = S^T q`.
-fn write_and_read(state: &mut [f32], (k, u): (&[f32], &[f32]), q: &[f32], out: &mut [f32]) {
+/// `S = decay * S + k u^T; out = S^T q`, in one pass over the state, which is what takes time.
+fn write_and_read(
+    state: &mut [f32],
+    decay: f32,
+    (k, u): (&[f32], &[f32]),
+    q: &[f32],
+    out: &mut [f32],
+) {
     out.fill(0.0);
     for ((row, k), q) in state.chunks_exact_mut(u.len()).zip(k).zip(q) {
         for ((s, u), out) in row.iter_mut().zip(u).zip(out.iter_mut()) {
-            *s += k * u;
+            *s = decay * *s + k * u;
             *out += q * *s;
         }
     }
