@@ -8,7 +8,6 @@ use crate::ollama::Logprob;
 /// What has happened. On the wire each has a `sequence_number` beside it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type")]
-#[expect(clippy::large_enum_variant, reason = "events live from their making to their writing")]
 pub enum ResponseEvent {
     /// The request is understood.
     #[serde(rename = "response.created")]

@@ -120,7 +120,6 @@ fn problem(want: &Value, reply: &Reply) -> Option<String> {
 }
 
 #[tokio::test]
-#[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 async fn recorded_exchanges_of_other_dialects_are_had_again() {
     let Ok(text) = std::fs::read(Path::new(FILE)) else {
         println!("SKIPPED: the conformance data is not beside this checkout");
