@@ -14,7 +14,8 @@ pub(super) struct Answer {
 }
 
 /// Headers that are the connection's affair, or that only this server sends.
-const OTHER_HEADERS: [&str; 4] = ["transfer-encoding", "connection", "content-length", "allow"];
+const OTHER_HEADERS: [&str; 5] =
+    ["transfer-encoding", "connection", "content-length", "allow", "x-request-id"];
 
 /// Fields that no two runs, stores or machines share.
 const VOLATILE: [&str; 22] = [
