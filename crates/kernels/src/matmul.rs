@@ -65,6 +65,9 @@ fn n_tokens(w: &Matrix<'_>, x: &[f32], out: &[f32]) -> usize {
 pub(crate) struct Band<'w, 'o> {
     /// `[n_band_rows, n_cols]`.
     pub(crate) weights: Matrix<'w>,
+    /// What lies behind the band's first row, beyond its last as well: a thread's next band
+    /// mostly follows.
+    pub(crate) ahead: &'w [u8],
     /// `[n_tokens]` slices of `[n_band_rows]`.
     pub(crate) out: Vec<&'o mut [f32]>,
 }
@@ -79,6 +82,7 @@ fn bands<'w, 'o>(w: &Matrix<'w>, out: &'o mut [f32], n_threads: usize) -> Vec<Ba
         .step_by(band_rows)
         .map(|first| Band {
             weights: w.rows(first..w.n_rows().min(first + band_rows)),
+            ahead: &w.data()[first * w.row_bytes()..],
             out: Vec::with_capacity(n_tokens),
         })
         .collect();

@@ -145,17 +145,25 @@ impl ThreadTeam {
 
     /// Hands each of `parts` to `task`, on all threads: the way to share out `&mut` slices.
     ///
+    /// Each thread starts with neighbouring parts of its own, in order, so that it reads memory in
+    /// long runs; then it helps with what is left of the others'.
+    ///
     /// # Panics
-    /// As [`run`](Self::run).
+    /// With the first panic of a task; parts of other threads may be finished before.
     pub(crate) fn run_each<T: Send>(&self, parts: Vec<T>, task: impl Fn(T) + Sync) {
         if parts.len() <= 1 || self.helpers.is_empty() {
             return parts.into_iter().for_each(task);
         }
         let slots: Vec<Mutex<Option<T>>> =
             parts.into_iter().map(|part| Mutex::new(Some(part))).collect();
-        self.run(slots.len(), |slot_idx| {
-            let part = slots[slot_idx].lock().unwrap_or_else(PoisonError::into_inner).take();
-            task(part.expect("because `run` hands out each number once"));
+        let n_runs = self.n_threads().min(slots.len());
+        let runs: Vec<Run> = (0..n_runs).map(|i| Run::part(i, n_runs, slots.len())).collect();
+        self.run(n_runs, |own| {
+            let (before, from_own) = runs.split_at(own);
+            for slot_idx in from_own.iter().chain(before).flatten() {
+                let slot = slots[slot_idx].lock().unwrap_or_else(PoisonError::into_inner).take();
+                task(slot.expect("because a run hands out each number once"));
+            }
         });
     }
 
@@ -172,6 +180,32 @@ impl ThreadTeam {
 impl fmt::Debug for ThreadTeam {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ThreadTeam").field("n_threads", &self.n_threads()).finish_non_exhaustive()
+    }
+}
+
+/// Neighbouring numbers that any thread may take, first to last.
+///
+/// On a cache line of its own, as each thread mostly takes from one run.
+#[repr(align(64))]
+struct Run {
+    next: AtomicUsize,
+    end: usize,
+}
+
+impl Run {
+    /// Part `i` of `n_runs` of the numbers below `n`.
+    fn part(i: usize, n_runs: usize, n: usize) -> Self {
+        Self { next: AtomicUsize::new(i * n / n_runs), end: (i + 1) * n / n_runs }
+    }
+}
+
+/// Takes what is left of a run.
+impl Iterator for &Run {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        (number < self.end).then_some(number)
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) fn matmul(
     bands: Vec<Band<'_, '_>>,
     x: &[f32],
 ) {
-    team.run_each(bands, |Band { weights, out }| {
+    team.run_each(bands, |Band { weights, out, .. }| {
         kernels.mul_band(ty, &mut FloatBand { weights, x, out });
     });
 }

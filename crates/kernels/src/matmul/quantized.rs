@@ -34,8 +34,8 @@ pub(super) fn matmul(
     let spec = PanelSpec { group: format.group, zero: format.zero };
     let activations = quantize((kernels, team), x, n_cols, spec);
     let n_tokens = x.len() / n_cols;
-    team.run_each(bands, |Band { weights, mut out }| {
-        let grid = Grid { kernels, format, weights, activations: &activations, n_tokens };
+    team.run_each(bands, |Band { weights, ahead, mut out }| {
+        let grid = Grid { kernels, format, weights, ahead, activations: &activations, n_tokens };
         for (block_idx, out) in out.chunks_mut(MAX_TOKENS).enumerate() {
             grid.multiply(block_idx * MAX_TOKENS, out);
         }
@@ -78,6 +78,8 @@ struct Grid<'a> {
     kernels: &'a Kernels,
     format: &'a BlockFormat,
     weights: Matrix<'a>,
+    /// The weights, and what follows them in the matrix.
+    ahead: &'a [u8],
     /// `[n_panels, n_tokens]`.
     activations: &'a [ActivationPanel],
     n_tokens: usize,
@@ -136,7 +138,7 @@ impl Grid<'_> {
         // The next tile row lies behind this one: of it, as many bytes as this tile has, in two
         // parts, as the CPU holds a few dozen requests.
         let next = (first_row + TILE_ROWS) * weights.row_bytes() + first_byte * TILE_ROWS;
-        let ahead = weights.data().get(next..).unwrap_or_default();
+        let ahead = self.ahead.get(next..).unwrap_or_default();
         let ahead = &ahead[..ahead.len().min(n_bytes * TILE_ROWS)];
         let (ahead, later) = ahead.split_at(ahead.len() / 2);
         kernels.prefetch(ahead);

@@ -13,6 +13,9 @@ use crate::matmul::FloatBand;
 const ROWS: usize = 4;
 /// Most tokens of a block.
 const TOKENS: usize = 6;
+/// Bytes of weights that all tokens meet before the next: with six tokens' activations they fit
+/// the second cache level, so that activations come from beyond it once for that many rows.
+const CACHED_BYTES: usize = 512 << 10;
 
 // A const parameter cannot be an enum yet.
 const F32: u8 = FloatType::F32 as u8;
@@ -34,23 +37,28 @@ fn mul_rows<const TY: u8>(band: &mut FloatBand<'_, '_>) {
     let weights = band.weights;
     let n_cols = weights.n_cols();
     let n_tokens = band.out.len();
-    for first_row in (0..weights.n_rows()).step_by(ROWS) {
-        // Beyond the last row, repeat it and drop the result.
-        let mut rows: [&[u8]; ROWS] = [&[]; ROWS];
-        for (lane, row) in rows.iter_mut().enumerate() {
-            *row = weights.row((first_row + lane).min(weights.n_rows() - 1));
-        }
+    // Rows that stay in the second cache level while all tokens pass.
+    let n_cached = (CACHED_BYTES / weights.row_bytes().max(1)).next_multiple_of(ROWS).max(ROWS);
+    for first_cached in (0..weights.n_rows()).step_by(n_cached) {
+        let last_cached = weights.n_rows().min(first_cached + n_cached);
         for first in (0..n_tokens).step_by(TOKENS) {
             let last = n_tokens.min(first + TOKENS);
             let x = &band.x[first * n_cols..last * n_cols];
             let out = &mut band.out[first..last];
-            match last - first {
-                1 => mul_block::<TY, 1>(&rows, x, first_row, out),
-                2 => mul_block::<TY, 2>(&rows, x, first_row, out),
-                3 => mul_block::<TY, 3>(&rows, x, first_row, out),
-                4 => mul_block::<TY, 4>(&rows, x, first_row, out),
-                5 => mul_block::<TY, 5>(&rows, x, first_row, out),
-                _ => mul_block::<TY, TOKENS>(&rows, x, first_row, out),
+            for first_row in (first_cached..last_cached).step_by(ROWS) {
+                // Beyond the last row, repeat it and drop the result.
+                let mut rows: [&[u8]; ROWS] = [&[]; ROWS];
+                for (lane, row) in rows.iter_mut().enumerate() {
+                    *row = weights.row((first_row + lane).min(weights.n_rows() - 1));
+                }
+                match last - first {
+                    1 => mul_block::<TY, 1>(&rows, x, first_row, out),
+                    2 => mul_block::<TY, 2>(&rows, x, first_row, out),
+                    3 => mul_block::<TY, 3>(&rows, x, first_row, out),
+                    4 => mul_block::<TY, 4>(&rows, x, first_row, out),
+                    5 => mul_block::<TY, 5>(&rows, x, first_row, out),
+                    _ => mul_block::<TY, TOKENS>(&rows, x, first_row, out),
+                }
             }
         }
     }
