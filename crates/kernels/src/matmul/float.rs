@@ -10,6 +10,8 @@ use crate::team::ThreadTeam;
 pub(crate) struct FloatBand<'a, 'o> {
     /// `[n_band_rows, n_cols]`.
     pub(crate) weights: Matrix<'a>,
+    /// The weights, and what follows them in the matrix.
+    pub(crate) ahead: &'a [u8],
     /// `[n_tokens, n_cols]`.
     pub(crate) x: &'a [f32],
     /// `[n_tokens]` slices of `[n_band_rows]`.
@@ -23,7 +25,7 @@ pub(super) fn matmul(
     bands: Vec<Band<'_, '_>>,
     x: &[f32],
 ) {
-    team.run_each(bands, |Band { weights, out, .. }| {
-        kernels.mul_band(ty, &mut FloatBand { weights, x, out });
+    team.run_each(bands, |Band { weights, ahead, out }| {
+        kernels.mul_band(ty, &mut FloatBand { weights, ahead, x, out });
     });
 }

@@ -8,6 +8,7 @@ use std::arch::x86_64::*;
 use super::mem::{load_f32, load_f32_tail, load_u8, load_u8x32};
 use crate::block::FloatType;
 use crate::matmul::FloatBand;
+use crate::x86_64::prefetch;
 
 /// Rows of a block.
 const ROWS: usize = 4;
@@ -51,25 +52,36 @@ fn mul_rows<const TY: u8>(band: &mut FloatBand<'_, '_>) {
                 for (lane, row) in rows.iter_mut().enumerate() {
                     *row = weights.row((first_row + lane).min(weights.n_rows() - 1));
                 }
+                // Only the first tokens find the rows outside the cache.
+                let next = (first_row + ROWS) * weights.row_bytes();
+                let ahead = if first == 0 { band.ahead.get(next..) } else { None };
+                let rows = &Block { rows, ahead: ahead.unwrap_or_default(), first_row };
                 match last - first {
-                    1 => mul_block::<TY, 1>(&rows, x, first_row, out),
-                    2 => mul_block::<TY, 2>(&rows, x, first_row, out),
-                    3 => mul_block::<TY, 3>(&rows, x, first_row, out),
-                    4 => mul_block::<TY, 4>(&rows, x, first_row, out),
-                    5 => mul_block::<TY, 5>(&rows, x, first_row, out),
-                    _ => mul_block::<TY, TOKENS>(&rows, x, first_row, out),
+                    1 => mul_block::<TY, 1>(rows, x, out),
+                    2 => mul_block::<TY, 2>(rows, x, out),
+                    3 => mul_block::<TY, 3>(rows, x, out),
+                    4 => mul_block::<TY, 4>(rows, x, out),
+                    5 => mul_block::<TY, 5>(rows, x, out),
+                    _ => mul_block::<TY, TOKENS>(rows, x, out),
                 }
             }
         }
     }
 }
 
+/// Rows that are multiplied together.
+struct Block<'a> {
+    rows: [&'a [u8]; ROWS],
+    /// What will be read next, if anything.
+    ahead: &'a [u8],
+    first_row: usize,
+}
+
 /// Multiplies 4 rows with the `N` tokens of `x`.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 fn mul_block<const TY: u8, const N: usize>(
-    rows: &[&[u8]; ROWS],
+    &Block { rows, ahead, first_row }: &Block<'_>,
     x: &[f32],
-    first_row: usize,
     out: &mut [&mut [f32]],
 ) {
     let n_cols = x.len() / N;
@@ -79,7 +91,12 @@ fn mul_block<const TY: u8, const N: usize>(
         *token = x.as_chunks::<16>();
     }
     let mut sums = [[_mm512_setzero_ps(); ROWS]; N];
+    let step_bytes = if TY == F32 { ROWS * 64 } else { ROWS * 32 };
+    let mut ahead = ahead.chunks(step_bytes);
     for chunk_idx in 0..n_chunks {
+        if let Some(bytes) = ahead.next() {
+            prefetch(bytes.as_ptr(), bytes.len());
+        }
         let mut w = [_mm512_setzero_ps(); ROWS];
         for (w, row) in w.iter_mut().zip(rows) {
             *w = load_weights::<TY>(row, chunk_idx);
