@@ -1,6 +1,7 @@
 //! From a request to its answer: options, model, prompt, generation, parts.
 
 mod chat;
+mod closed_schema;
 mod embed;
 mod formed;
 mod generate;

@@ -19,6 +19,7 @@ use camelid_engine::{
 };
 use serde_json::{Map, Value};
 
+use super::closed_schema::closed;
 use crate::scheduling::Needs;
 
 /// Options whose meaning is a GPU's, a draft model's or a loader's, and most of those of 2024:
@@ -112,7 +113,7 @@ fn n_ctx(options: &Options, default: usize, n_ctx_train: usize) -> usize {
 pub(crate) fn grammar(format: &Format) -> Result<Grammar, ApiError> {
     Ok(match format {
         Format::Json => Grammar::Json,
-        Format::Schema(schema) => Grammar::JsonSchema(Value::Object(schema.clone())),
+        Format::Schema(schema) => Grammar::JsonSchema(closed(schema)),
         Format::Regex(pattern) => Grammar::Regex(pattern.clone()),
         Format::Lark(text) => Grammar::Lark(text.clone()),
         Format::Choice(choices) => Grammar::Choice(choices.clone()),
