@@ -3,10 +3,13 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 
 import httpx
+import pytest
 from server import Server
 
 STORY = {"model": "tiny", "prompt": "Tell me a story.", "options": {"temperature": 1.2, "num_predict": 60}}
@@ -73,3 +76,23 @@ def test_termination_ends_every_stream():
         assert all(last and (last.get("done") or "error" in last) for last in endings), endings
 
 
+@pytest.mark.timeout(600)
+def test_the_description_holds(server, tmp_path):
+    """Requests made up from /openapi.json: no failure of the server's, every answer as described."""
+    command = [
+        os.path.join(os.path.dirname(sys.executable), "schemathesis"), "run",
+        f"{server.url}/openapi.json",
+        "--checks", "not_a_server_error,response_schema_conformance,content_type_conformance",
+        "--max-examples", os.environ.get("CAMELID_SCHEMA_EXAMPLES", "10"),
+        "--phases", "examples,fuzzing",
+        "--generation-deterministic",
+        "--request-timeout", "30",
+        # Neither works without a network.
+        "--exclude-path-regex", "pull|push",
+    ]
+    here = os.path.dirname(os.path.abspath(__file__))
+    environment = {**os.environ, "SCHEMATHESIS_HOOKS": "schema_hooks", "PYTHONPATH": here}
+    run = subprocess.run(
+        command, capture_output=True, text=True, timeout=600, env=environment, cwd=tmp_path
+    )
+    assert run.returncode == 0, run.stdout[-8000:] + run.stderr[-2000:]

@@ -13,6 +13,8 @@
 //! - [`json`]: the decoder and the encoder, which follow Go's rules as clients expect them.
 //! - [`HostAddress`], [`duration`]: the small languages of addresses and durations.
 //!
+//! Feature `openapi` gives every type of the wire its `utoipa::ToSchema`.
+//!
 //! ```
 //! use camelid_api_types::{json, ollama::ChatRequest};
 //!
@@ -29,6 +31,8 @@ mod host_address;
 pub mod json;
 pub mod ollama;
 pub mod openai;
+#[cfg(feature = "openapi")]
+mod openapi;
 pub mod rerank;
 mod service;
 mod text_enum;

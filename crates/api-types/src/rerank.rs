@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// Documents to put in order.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct RerankRequest {
     /// The model's name.
@@ -24,6 +25,7 @@ pub struct RerankRequest {
 
 /// A document: a text, or `{"text": "..."}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(untagged, expecting = "a document must be a text or an object with `text`")]
 pub enum RerankDocument {
     /// A text.
@@ -46,6 +48,7 @@ impl RerankDocument {
 
 /// Documents in order.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct RerankResponse {
     /// The model's name as the request spelt it.
@@ -58,6 +61,7 @@ pub struct RerankResponse {
 
 /// A document's place.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct RerankResult {
     /// Its place in the request.
@@ -71,6 +75,7 @@ pub struct RerankResult {
 
 /// A document given back.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct RerankText {
     /// Its text.
@@ -79,6 +84,7 @@ pub struct RerankText {
 
 /// Counts of tokens.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct RerankUsage {
     /// In the query and all documents.

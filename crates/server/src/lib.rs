@@ -14,7 +14,7 @@
 //! at any point is an `ApiError`, which `failure` alone turns into a status.
 //!
 //! OpenAI's and Anthropic's requests (`openai`, `anthropic`) are translated to native ones here, at
-//! the edge, and the native answer's parts to theirs (`choices`, `sse`).
+//! the edge, and the native answer's parts to theirs (`choices`, `sse`). `openapi` describes all routes.
 #![forbid(unsafe_code)]
 
 mod answer;
@@ -35,6 +35,7 @@ mod keys;
 mod meters;
 mod observe;
 mod openai;
+mod openapi;
 mod origins;
 mod panics;
 mod payload;

@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::fallback::{KnownPaths, unknown_path, wrong_method};
 use crate::handlers::{blobs, cloud, general, health, inference, models, transfer};
 use crate::meters::Meters;
-use crate::{anthropic, auth, cors, host_filter, observe, openai, panics, rerank};
+use crate::{anthropic, auth, cors, host_filter, observe, openai, openapi, panics, rerank};
 
 /// The HTTP face of a service.
 ///
@@ -24,8 +24,33 @@ use crate::{anthropic, auth, cors, host_filter, observe, openai, panics, rerank}
 /// # }
 /// ```
 pub fn router(service: Arc<dyn Service>, config: Config) -> Router {
+    let routes = routes();
+    let known: KnownPaths = routes.iter().map(|(path, _)| *path).collect();
+    let meters = Arc::<Meters>::default();
+    let app = App {
+        service,
+        max_body_bytes: config.max_body_bytes,
+        logs_bodies: config.logs_bodies,
+        cut_off: config.cut_off,
+        meters: Arc::clone(&meters),
+    };
+    routes
+        .into_iter()
+        .fold(Router::new(), |router, (path, methods)| router.route(path, methods))
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(app)
+        .fallback(axum::routing::any(unknown_path).with_state(known))
+        // The last layer is the outermost.
+        .layer(from_fn(panics::catch_panics))
+        .layer(from_fn_with_state(Arc::new(config.keys), auth::authorize))
+        .layer(from_fn_with_state(Arc::new(config.host_filter), host_filter::filter_hosts))
+        .layer(from_fn_with_state(Arc::new(config.origins), cors::cors))
+        .layer(from_fn_with_state(meters, observe::observe))
+}
+
+fn routes() -> Vec<(&'static str, MethodRouter<App>)> {
     // `get` answers HEAD too.
-    let routes: [(&'static str, MethodRouter<App>); 35] = [
+    vec![
         ("/", get(general::root)),
         ("/api/version", get(general::version)),
         ("/api/generate", post(inference::generate)),
@@ -51,6 +76,7 @@ pub fn router(service: Arc<dyn Service>, config: Config) -> Router {
         ("/healthz", get(health::healthz)),
         ("/readyz", get(health::readyz)),
         ("/metrics", get(health::metrics)),
+        ("/openapi.json", get(openapi::openapi)),
         ("/v1/chat/completions", post(openai::chat)),
         ("/v1/completions", post(openai::completions)),
         ("/v1/models", get(openai::models)),
@@ -61,26 +87,11 @@ pub fn router(service: Arc<dyn Service>, config: Config) -> Router {
         ("/api/rerank", post(rerank::rerank)),
         ("/v1/messages", post(anthropic::messages)),
         ("/v1/messages/count_tokens", post(anthropic::count_tokens)),
-    ];
-    let known: KnownPaths = routes.iter().map(|(path, _)| *path).collect();
-    let meters = Arc::<Meters>::default();
-    let app = App {
-        service,
-        max_body_bytes: config.max_body_bytes,
-        logs_bodies: config.logs_bodies,
-        cut_off: config.cut_off,
-        meters: Arc::clone(&meters),
-    };
-    routes
-        .into_iter()
-        .fold(Router::new(), |router, (path, methods)| router.route(path, methods))
-        .method_not_allowed_fallback(wrong_method)
-        .with_state(app)
-        .fallback(axum::routing::any(unknown_path).with_state(known))
-        // The last layer is the outermost.
-        .layer(from_fn(panics::catch_panics))
-        .layer(from_fn_with_state(Arc::new(config.keys), auth::authorize))
-        .layer(from_fn_with_state(Arc::new(config.host_filter), host_filter::filter_hosts))
-        .layer(from_fn_with_state(Arc::new(config.origins), cors::cors))
-        .layer(from_fn_with_state(meters, observe::observe))
+    ]
+}
+
+/// The paths of all routes.
+#[cfg(test)]
+pub(crate) fn paths() -> Vec<&'static str> {
+    routes().into_iter().map(|(path, _)| path).collect()
 }

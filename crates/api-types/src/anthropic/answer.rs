@@ -7,6 +7,7 @@ use crate::ollama::Metrics;
 
 /// An assistant's turn.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct MessageAnswer {
     /// `msg_` and 24 hex digits.
@@ -29,6 +30,7 @@ pub struct MessageAnswer {
 
 /// A part of a turn.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ContentBlock {
     /// What the model thought.
@@ -48,12 +50,14 @@ pub enum ContentBlock {
         /// The tool's name.
         name: String,
         /// Its arguments.
+        #[cfg_attr(feature = "openapi", schema(value_type = Object))]
         input: Map<String, Value>,
     },
 }
 
 /// Counts of tokens.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct MessageUsage {
     /// In the prompt, without those that were cached.

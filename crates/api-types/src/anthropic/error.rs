@@ -6,6 +6,7 @@ use crate::{ApiError, ErrorKind};
 
 /// The whole of a failed answer: `{"type": "error", "error": {...}, "request_id": "..."}`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = anthropic::ErrorBody))]
 #[serde(default)]
 pub struct ErrorBody {
     /// `error`.
@@ -19,6 +20,7 @@ pub struct ErrorBody {
 
 /// What went wrong.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = anthropic::ErrorDetail))]
 #[serde(default)]
 pub struct ErrorDetail {
     /// For programs: `invalid_request_error`, `authentication_error`, `permission_error`,

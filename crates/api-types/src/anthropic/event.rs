@@ -6,6 +6,7 @@ use super::{ContentBlock, ErrorDetail, MessageAnswer, MessageUsage};
 
 /// What has happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum MessageEvent {
     /// The turn begins.
@@ -65,6 +66,7 @@ impl MessageEvent {
 
 /// What is added to a block.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum BlockDelta {
     /// To a thought.
@@ -86,6 +88,7 @@ pub enum BlockDelta {
 
 /// Why a turn ended.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct MessageDelta {
     /// As in [`MessageAnswer`].

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 /// A conversation to continue, or to count the tokens of.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct MessagesRequest {
     /// The model's name.
@@ -39,6 +40,7 @@ pub struct MessagesRequest {
 
 /// One turn of a conversation.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct InputMessage {
     /// `user` or `assistant`.
@@ -49,6 +51,7 @@ pub struct InputMessage {
 
 /// A tool on offer.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct MessageTool {
     /// `custom`, or the name of one that the server would run itself, of which there are none here.
@@ -64,6 +67,7 @@ pub struct MessageTool {
 
 /// Whether the model may, must or must not call a tool.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = anthropic::ToolChoice))]
 #[serde(default)]
 pub struct ToolChoice {
     /// `auto`, `any`, `tool` or `none`.
@@ -77,6 +81,7 @@ pub struct ToolChoice {
 
 /// Whether to think first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct Thinking {
     /// `enabled`, `disabled`, or `adaptive`, which leaves it to the model.
@@ -88,6 +93,7 @@ pub struct Thinking {
 
 /// How hard to think.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct OutputConfig {
     /// `low`, `medium`, `high`, `xhigh` or `max`.
@@ -98,6 +104,7 @@ pub struct OutputConfig {
 
 /// How many tokens a conversation has.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct CountTokensAnswer {
     /// As the model's prompt, tools and all.

@@ -13,6 +13,7 @@ use crate::{ApiError, Timestamp};
 
 /// A conversation to continue. Without messages it only loads the model, or unloads it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct ChatRequest {
     /// The model's name.
@@ -42,6 +43,7 @@ pub struct ChatRequest {
     pub keep_alive: Option<KeepAlive>,
     /// Options over the model's own; see [`Options::from_map`](super::Options::from_map).
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub options: Option<Map<String, Value>>,
     /// Whether to think first; absent is the model's choice.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -80,6 +82,7 @@ impl ChatRequest {
 
 /// A part of an answer, or the whole of it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct ChatResponse {
     /// The model's name as the request spelt it.

@@ -9,6 +9,7 @@ use super::Message;
 
 /// A model to be made. See [`form`](Self::form) for where its weights come from.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct CreateRequest {
     /// The new model's name; a model that has it is replaced.
@@ -36,9 +37,11 @@ pub struct CreateRequest {
     pub system: String,
     /// Licences beside the base's: one or several on the wire.
     #[serde(deserialize_with = "one_or_several", skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(value_type = super::PropertyType))]
     pub license: Vec<String>,
     /// Its parameters, over the base's key by key.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub parameters: Option<Map<String, Value>>,
     /// What is said before every conversation; empty keeps the base's.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -63,6 +66,7 @@ pub struct CreateRequest {
     pub requires: String,
     /// Said of the model instead of what its weights say.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub info: Option<Map<String, Value>>,
     /// The server on which `from` really runs.
     #[serde(skip_serializing_if = "String::is_empty")]

@@ -10,6 +10,7 @@ use super::presence::{is_default, nanoseconds};
 
 /// Texts to embed. Without any it only loads the model.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct EmbedRequest {
     /// The model's name.
@@ -27,6 +28,7 @@ pub struct EmbedRequest {
     pub keep_alive: Option<KeepAlive>,
     /// Options over the model's own; see [`Options::from_map`](super::Options::from_map).
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub options: Option<Map<String, Value>>,
 }
 
@@ -100,6 +102,7 @@ fn token_lists(values: &[Value]) -> Option<Vec<Vec<u32>>> {
 
 /// The embeddings of some texts.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct EmbedResponse {
     /// The model's name as the request spelt it.
@@ -109,9 +112,11 @@ pub struct EmbedResponse {
     pub embeddings: Vec<Vec<f32>>,
     /// From the request's arrival to its end.
     #[serde(with = "nanoseconds", skip_serializing_if = "is_default")]
+    #[cfg_attr(feature = "openapi", schema(value_type = u64))]
     pub total_duration: Duration,
     /// From the request's arrival until the model was ready.
     #[serde(with = "nanoseconds", skip_serializing_if = "is_default")]
+    #[cfg_attr(feature = "openapi", schema(value_type = u64))]
     pub load_duration: Duration,
     /// Tokens in all texts.
     #[serde(skip_serializing_if = "is_default")]
@@ -120,6 +125,7 @@ pub struct EmbedResponse {
 
 /// A text to embed, in the words of 2023. An empty one only loads the model.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct EmbeddingsRequest {
     /// The model's name.
@@ -131,11 +137,13 @@ pub struct EmbeddingsRequest {
     pub keep_alive: Option<KeepAlive>,
     /// Options over the model's own; see [`Options::from_map`](super::Options::from_map).
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub options: Option<Map<String, Value>>,
 }
 
 /// The embedding of a text as the model gives it, of whatever length.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct EmbeddingsResponse {
     /// Empty where nothing was to be embedded.

@@ -6,6 +6,7 @@ use crate::ApiError;
 
 /// `{"error": "<text>"}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ErrorBody {
     /// What to show.
     pub error: String,

@@ -13,6 +13,7 @@ use crate::{ApiError, Timestamp};
 
 /// A prompt to complete. An empty one only loads the model, or unloads it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct GenerateRequest {
     /// The model's name.
@@ -58,6 +59,7 @@ pub struct GenerateRequest {
     pub images: Vec<ImageData>,
     /// Options over the model's own; see [`Options::from_map`](super::Options::from_map).
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub options: Option<Map<String, Value>>,
     /// Whether to think first; absent is the model's choice.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -116,6 +118,7 @@ impl GenerateRequest {
 
 /// A part of an answer, or the whole of it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct GenerateResponse {
     /// The model's name as the request spelt it.

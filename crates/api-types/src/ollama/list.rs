@@ -30,6 +30,7 @@ text_enum! {
 
 /// The models at hand, newest first.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct ListResponse {
     /// Never null, even when there are none.
@@ -38,6 +39,7 @@ pub struct ListResponse {
 
 /// A model in a list.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct ModelSummary {
     /// The name in its display form, tag included.
@@ -65,6 +67,7 @@ pub struct ModelSummary {
 
 /// What sort of model it is.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct ModelDetails {
     /// The model that it was made from.

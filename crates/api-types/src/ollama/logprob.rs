@@ -9,6 +9,7 @@ pub const MAX_TOP_LOGPROBS: i64 = 20;
 
 /// One token and how likely it was.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct TokenLogprob {
     /// The token's text.
@@ -22,6 +23,7 @@ pub struct TokenLogprob {
 
 /// A generated token and the likeliest tokens in its place.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct Logprob {
     /// The token's text.

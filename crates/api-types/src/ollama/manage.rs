@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Gives a model a second name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct CopyRequest {
     /// The model.
@@ -14,6 +15,7 @@ pub struct CopyRequest {
 
 /// Removes a model.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct DeleteRequest {
     /// The model's name.

@@ -7,6 +7,7 @@ use super::ImageData;
 
 /// One turn of a conversation.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct Message {
     /// `system`, `user`, `assistant`, `tool`, or whatever a template understands; made lower case
@@ -60,6 +61,7 @@ fn lower_case<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::E
 
 /// A call that a model makes.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct ToolCall {
     /// `call_` and eight lower-case letters or digits; not written when empty.
@@ -71,6 +73,7 @@ pub struct ToolCall {
 
 /// The function of a [`ToolCall`].
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct ToolCallFunction {
     /// The call's place among those of one answer, from 0.
@@ -78,5 +81,6 @@ pub struct ToolCallFunction {
     /// The function's name.
     pub name: String,
     /// Its arguments, in the order in which they were given.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub arguments: Map<String, Value>,
 }

@@ -8,13 +8,16 @@ use super::presence::{is_default, nanoseconds};
 
 /// The statistics in the last part of an answer; zero values are not written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct Metrics {
     /// From the request's arrival to its end.
     #[serde(with = "nanoseconds", skip_serializing_if = "is_default")]
+    #[cfg_attr(feature = "openapi", schema(value_type = u64))]
     pub total_duration: Duration,
     /// From the request's arrival until the model was ready.
     #[serde(with = "nanoseconds", skip_serializing_if = "is_default")]
+    #[cfg_attr(feature = "openapi", schema(value_type = u64))]
     pub load_duration: Duration,
     /// Tokens in the prompt, cached ones included.
     #[serde(skip_serializing_if = "is_default")]
@@ -30,11 +33,13 @@ pub struct Metrics {
     pub messages_dropped_count: u64,
     /// Time spent on the prompt.
     #[serde(with = "nanoseconds", skip_serializing_if = "is_default")]
+    #[cfg_attr(feature = "openapi", schema(value_type = u64))]
     pub prompt_eval_duration: Duration,
     /// Tokens generated.
     #[serde(skip_serializing_if = "is_default")]
     pub eval_count: u64,
     /// Time spent generating.
     #[serde(with = "nanoseconds", skip_serializing_if = "is_default")]
+    #[cfg_attr(feature = "openapi", schema(value_type = u64))]
     pub eval_duration: Duration,
 }

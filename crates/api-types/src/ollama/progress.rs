@@ -10,6 +10,7 @@ macro_rules! transfer_request {
     ($(#[$meta:meta])* $name:ident) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         #[serde(default)]
         pub struct $name {
             /// The model's name, which also says where its registry is.
@@ -45,6 +46,7 @@ transfer_request! {
 
 /// How far something is that takes long.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct ProgressResponse {
     /// What is going on; `success` at the end.

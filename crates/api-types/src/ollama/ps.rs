@@ -7,6 +7,7 @@ use crate::Timestamp;
 
 /// The models in memory, the one that stays longest first.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct PsResponse {
     /// Never null, even when there are none.
@@ -15,6 +16,7 @@ pub struct PsResponse {
 
 /// A model in memory.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct RunningModel {
     /// The name by which it was loaded, in its display form.

@@ -21,6 +21,7 @@ text_enum! {
 
 /// What `_debug_render_only` asks for instead of an answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct DebugInfo {
     /// The prompt as the model would see it.

@@ -9,6 +9,7 @@ use crate::Timestamp;
 
 /// Asks about a model.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct ShowRequest {
     /// The model's name.
@@ -24,6 +25,7 @@ pub struct ShowRequest {
     pub system: String,
     /// Shown in the Modelfile as if they were the model's own parameters.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub options: Option<Map<String, Value>>,
 }
 
@@ -36,6 +38,7 @@ impl ShowRequest {
 
 /// All there is to know of a model.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct ShowResponse {
     /// All licences, one after the other.
@@ -65,9 +68,11 @@ pub struct ShowResponse {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub remote_host: String,
     /// The metadata of its weights. Arrays are null unless `verbose` was asked for.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub model_info: Map<String, Value>,
     /// The metadata of its projector, where it has one.
     #[serde(skip_serializing_if = "Map::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub projector_info: Map<String, Value>,
     /// Its tensors.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -84,6 +89,7 @@ pub struct ShowResponse {
 
 /// A tensor of a model.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct TensorSummary {
     /// Its name.

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 /// A tool on offer.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct Tool {
     /// `function`.
@@ -24,6 +25,7 @@ pub struct Tool {
 
 /// A function that a model may call.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct ToolFunction {
     /// Its name.
@@ -37,6 +39,7 @@ pub struct ToolFunction {
 
 /// The schema of a function's arguments, as a whole.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct ToolParameters {
     /// `object`.
@@ -57,10 +60,12 @@ pub struct ToolParameters {
 
 /// The schema of one argument, or of one property inside it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct ToolProperty {
     /// Alternatives, of which one must fit.
     #[serde(rename = "anyOf", skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(no_recursion))]
     pub any_of: Vec<ToolProperty>,
     /// The types allowed.
     #[serde(rename = "type", skip_serializing_if = "PropertyType::is_empty")]
@@ -76,6 +81,7 @@ pub struct ToolProperty {
     pub values: Vec<Value>,
     /// An object's own properties.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(no_recursion))]
     pub properties: Option<IndexMap<String, ToolProperty>>,
     /// Which of them must be given.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -7,6 +7,7 @@ use crate::ollama::{Tool, ToolChoice};
 
 /// A conversation to continue.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct ChatCompletionRequest {
     /// The model's name.
@@ -36,6 +37,7 @@ pub struct ChatCompletionRequest {
     /// How many answers to give; absent means one.
     pub n: Option<i64>,
     /// Token ids, as texts, to what is added to their logits.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub logit_bias: Option<Map<String, Value>>,
     /// What shape the answer must have.
     pub response_format: Option<ResponseFormat>,
@@ -62,6 +64,7 @@ pub struct ChatCompletionRequest {
 
 /// What a stream tells besides its parts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct StreamOptions {
     /// Whether one more chunk has the counts of tokens.
@@ -70,6 +73,7 @@ pub struct StreamOptions {
 
 /// How hard to think.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct Reasoning {
     /// `none`, `minimal`, `low`, `medium`, `high`, `xhigh`, `ultra` or `max`.
@@ -80,6 +84,7 @@ pub struct Reasoning {
 
 /// One turn of a conversation.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct ChatMessage {
     /// `system`, `developer`, `user`, `assistant` or `tool`.
@@ -100,6 +105,7 @@ pub struct ChatMessage {
 
 /// A call that a model makes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = openai::ToolCall))]
 #[serde(default)]
 pub struct ToolCall {
     /// What the tool's answer refers to.
@@ -115,6 +121,7 @@ pub struct ToolCall {
 
 /// A function and its arguments.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct FunctionCall {
     /// The function's name.
@@ -128,6 +135,7 @@ pub struct FunctionCall {
 /// Besides `text`, `json_object` and `json_schema`, the `type` may be one of those of
 /// [`Format`](crate::ollama::Format): `regex`, `lark`, `gbnf`, `choice`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct ResponseFormat {
     /// Which it is, in any case of letters.
@@ -137,15 +145,18 @@ pub struct ResponseFormat {
     pub json_schema: Option<JsonSchemaFormat>,
     /// All other keys.
     #[serde(flatten)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub rest: Map<String, Value>,
 }
 
 /// A schema with a name.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct JsonSchemaFormat {
     /// What it is called.
     pub name: String,
     /// The schema.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub schema: Option<Map<String, Value>>,
 }

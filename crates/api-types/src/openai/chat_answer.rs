@@ -7,6 +7,7 @@ use crate::ollama::{DebugInfo, Logprob};
 
 /// A whole answer.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct ChatCompletion {
     /// `chatcmpl-` and a number.
@@ -30,6 +31,7 @@ pub struct ChatCompletion {
 
 /// One of the answers.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct ChatChoice {
     /// Its place.
@@ -45,6 +47,7 @@ pub struct ChatChoice {
 
 /// An assistant's turn.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct ChatReply {
     /// `assistant`.
@@ -61,6 +64,7 @@ pub struct ChatReply {
 
 /// How likely tokens were.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct ChatLogprobs {
     /// One for each token.
@@ -69,6 +73,7 @@ pub struct ChatLogprobs {
 
 /// A part of an answer.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct ChatCompletionChunk {
     /// The same in all chunks of a stream.
@@ -90,6 +95,7 @@ pub struct ChatCompletionChunk {
 
 /// What is added to one of the answers.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct ChatChoiceDelta {
     /// The answer's place.
@@ -105,6 +111,7 @@ pub struct ChatChoiceDelta {
 
 /// What a chunk adds to the assistant's turn; nothing in an answer's last.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct ChatDelta {
     /// In an answer's first chunk.

@@ -9,6 +9,7 @@ use crate::ollama::DebugInfo;
 
 /// Prompts to complete.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct CompletionRequest {
     /// The model's name.
@@ -44,6 +45,7 @@ pub struct CompletionRequest {
     /// How many alternatives to tell with each token; absent means no probabilities at all.
     pub logprobs: Option<i64>,
     /// Token ids, as texts, to what is added to their logits.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub logit_bias: Option<Map<String, Value>>,
     /// Who asks, for the log.
     pub user: Option<String>,
@@ -54,6 +56,7 @@ pub struct CompletionRequest {
 
 /// Answers, whole or in part.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct Completion {
     /// `cmpl-` and a number.
@@ -78,6 +81,7 @@ pub struct Completion {
 
 /// One of the answers.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct CompletionChoice {
     /// The text, or what is added to it.
@@ -93,6 +97,7 @@ pub struct CompletionChoice {
 
 /// How likely tokens were, in four lists of the same length.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct CompletionLogprobs {
     /// Their texts.

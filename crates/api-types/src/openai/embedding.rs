@@ -5,6 +5,7 @@ use serde_json::Value;
 
 /// Texts to embed.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct EmbeddingRequest {
     /// The model's name.
@@ -24,6 +25,7 @@ pub struct EmbeddingRequest {
 
 /// Their embeddings.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct EmbeddingList {
     /// `list`.
@@ -38,6 +40,7 @@ pub struct EmbeddingList {
 
 /// One input's embedding.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct Embedding {
     /// `embedding`.
@@ -50,6 +53,7 @@ pub struct Embedding {
 
 /// A vector in one of its two forms.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(untagged)]
 pub enum EmbeddingVector {
     /// Numbers.
@@ -66,6 +70,7 @@ impl Default for EmbeddingVector {
 
 /// Counts of tokens.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct EmbeddingUsage {
     /// In the inputs.

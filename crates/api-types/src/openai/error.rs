@@ -6,6 +6,7 @@ use crate::{ApiError, ErrorKind};
 
 /// The whole of a failed answer: `{"error": {...}}`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = openai::ErrorBody))]
 #[serde(default)]
 pub struct ErrorBody {
     /// What went wrong.
@@ -14,6 +15,7 @@ pub struct ErrorBody {
 
 /// What went wrong.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = openai::ErrorDetail))]
 #[serde(default)]
 pub struct ErrorDetail {
     /// For people.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// The models at hand.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct ModelList {
     /// `list`.
@@ -14,6 +15,7 @@ pub struct ModelList {
 
 /// A model.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct Model {
     /// Its name, tag included.

@@ -8,6 +8,7 @@ use crate::ollama::ToolChoice;
 
 /// A turn to take. The whole conversation stands in the request: nothing is kept between two.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct ResponsesRequest {
     /// The model's name.
@@ -44,6 +45,7 @@ pub struct ResponsesRequest {
     /// Only echoed: every request is answered at once.
     pub background: Option<bool>,
     /// Only echoed.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub metadata: Option<Map<String, Value>>,
     /// Who asks, for the log.
     pub user: Option<String>,
@@ -51,15 +53,18 @@ pub struct ResponsesRequest {
 
 /// The shape of an answer's text.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct TextFormat {
     /// `{"type": "text"}`, `{"type": "json_object"}`, `{"type": "json_schema", "schema": {...}}`, or
     /// one of [`Format`](crate::ollama::Format)'s grammars.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub format: Option<Map<String, Value>>,
 }
 
 /// An answer, whole or as far as it has come.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct Response {
     /// `resp_` and a number.
@@ -119,6 +124,7 @@ pub struct Response {
     /// Always `default`.
     pub service_tier: String,
     /// The request's.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub metadata: Map<String, Value>,
     /// Always null.
     pub safety_identifier: Option<String>,
@@ -128,6 +134,7 @@ pub struct Response {
 
 /// Why an answer is incomplete.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct IncompleteDetails {
     /// `max_output_tokens`.
@@ -136,6 +143,7 @@ pub struct IncompleteDetails {
 
 /// How hard was thought.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct ResponseReasoning {
     /// The request's.
@@ -146,6 +154,7 @@ pub struct ResponseReasoning {
 
 /// Counts of tokens.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct ResponseUsage {
     /// In the prompt.
@@ -162,6 +171,7 @@ pub struct ResponseUsage {
 
 /// More about a prompt's tokens.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct InputTokensDetails {
     /// How many had been computed for an earlier request.
@@ -170,6 +180,7 @@ pub struct InputTokensDetails {
 
 /// More about an answer's tokens.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct OutputTokensDetails {
     /// Always 0: thinking is counted with the rest.

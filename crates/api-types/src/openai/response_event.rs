@@ -7,6 +7,7 @@ use crate::ollama::Logprob;
 
 /// What has happened. On the wire each has a `sequence_number` beside it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "type")]
 pub enum ResponseEvent {
     /// The request is understood.

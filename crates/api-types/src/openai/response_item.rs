@@ -7,6 +7,7 @@ use crate::ollama::Logprob;
 
 /// One thing that the model did.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum OutputItem {
     /// It thought.
@@ -47,6 +48,7 @@ pub enum OutputItem {
 
 /// A part of a reasoning's summary.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "type", rename = "summary_text")]
 pub struct SummaryText {
     /// What was thought.
@@ -55,6 +57,7 @@ pub struct SummaryText {
 
 /// A part of a message.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "type", rename = "output_text")]
 pub struct OutputContent {
     /// What was said.

@@ -6,6 +6,7 @@ use crate::ollama::Metrics;
 
 /// Counts of tokens.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct Usage {
     /// In the prompt.
@@ -21,6 +22,7 @@ pub struct Usage {
 
 /// More about a prompt's tokens.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct PromptTokensDetails {
     /// How many had been computed for an earlier request.

@@ -7,20 +7,23 @@ use serde::Serialize;
 
 use crate::failure::{Failure, json_response};
 
-#[derive(Serialize)]
-struct Status {
+/// Whether there is a cloud behind this server.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct Status {
     cloud: CloudStatus,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
 struct CloudStatus {
     disabled: bool,
     /// Who switched it off: `env`, `config`, `both` or `none`.
     source: &'static str,
 }
 
-#[derive(Serialize)]
-struct Recommendations {
+/// Models that are recommended.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct Recommendations {
+    #[schema(value_type = Vec<String>)]
     recommendations: [&'static str; 0],
 }
 

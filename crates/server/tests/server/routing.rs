@@ -277,3 +277,22 @@ async fn the_host_of_an_absolute_url_is_the_one_that_counts() {
     let reply = ask(&open, request("/", "evil.example.com")).await;
     assert_eq!(reply.status, StatusCode::OK);
 }
+
+/// The paths are held against the router in the crate itself.
+#[tokio::test]
+async fn the_description_has_every_method_of_every_route() {
+    let router = fake().router();
+    let reply = get(&router, "/openapi.json").await;
+    assert_eq!(reply.header("content-type"), Some("application/json"));
+    let document: serde_json::Value = serde_json::from_str(&reply.body).expect("JSON");
+    for (path, methods) in document["paths"].as_object().expect("paths") {
+        let uri = path.replace(['{', '}'], "");
+        for method in ["GET", "POST", "PUT", "DELETE", "PATCH"] {
+            let request = Request::builder().method(method).uri(&uri).body(Body::empty());
+            let reply = ask(&router, request.expect("a request")).await;
+            let is_described = methods.get(method.to_lowercase()).is_some();
+            let is_there = reply.status != StatusCode::METHOD_NOT_ALLOWED;
+            assert_eq!(is_described, is_there, "{method} {path}");
+        }
+    }
+}
