@@ -4,6 +4,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::ollama::{EmbedInput, EmbedRequest};
+use crate::{ApiError, Service};
+
 /// Documents to put in order.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -89,4 +92,44 @@ pub struct RerankText {
 pub struct RerankUsage {
     /// In the query and all documents.
     pub total_tokens: u64,
+}
+
+/// How well documents answer a query, in the order of the request.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DocumentScores {
+    /// One for each document; the larger the better.
+    pub scores: Vec<f32>,
+    /// Tokens read for all of them.
+    pub n_tokens: u64,
+}
+
+/// Scores documents with a model that embeds: by the cosine of each one's vector and the query's,
+/// from -1 to 1.
+///
+/// # Errors
+/// As [`Service::embed`].
+pub async fn by_cosine<S: Service + ?Sized>(
+    service: &S,
+    request: &RerankRequest,
+) -> Result<DocumentScores, ApiError> {
+    let query = std::iter::once(request.query.as_str());
+    let texts = query.chain(request.documents.iter().map(RerankDocument::text));
+    let native = EmbedRequest {
+        model: request.model.clone(),
+        input: EmbedInput::from_iter(texts),
+        ..EmbedRequest::default()
+    };
+    let answer = service.embed(native).await?;
+    let (query, documents) = answer
+        .embeddings
+        .split_first()
+        .ok_or_else(|| ApiError::internal("the model embedded nothing"))?;
+    // Embeddings have length 1, so the cosine is their product.
+    let scores = documents.iter().map(|document| dot(query, document)).collect();
+    Ok(DocumentScores { scores, n_tokens: answer.prompt_eval_count })
+}
+
+/// Shapes: both are `[n_embd]`.
+fn dot(x: &[f32], y: &[f32]) -> f32 {
+    x.iter().zip(y).map(|(x, y)| x * y).sum()
 }

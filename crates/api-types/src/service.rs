@@ -13,6 +13,7 @@ use crate::ollama::{
     ListResponse, ProgressResponse, PsResponse, PullRequest, PushRequest, ShowRequest,
     ShowResponse, VersionResponse,
 };
+use crate::rerank::{DocumentScores, RerankRequest, by_cosine};
 use crate::{ApiError, ErrorKind};
 
 /// An answer that arrives in parts. Dropping it cancels the work behind it; after an `Err` it ends.
@@ -83,6 +84,15 @@ pub trait Service: Send + Sync {
         _request: EmbeddingsRequest,
     ) -> Result<EmbeddingsResponse, ApiError> {
         Err(unsupported("embeddings"))
+    }
+
+    /// How well each document answers the query, as the model gives it: larger is better. What the
+    /// request says of the answer's form is not looked at.
+    ///
+    /// # Errors
+    /// As [`embed`](Service::embed).
+    async fn score_documents(&self, request: &RerankRequest) -> Result<DocumentScores, ApiError> {
+        by_cosine(self, request).await
     }
 
     /// The models in memory.

@@ -50,19 +50,30 @@ impl Model {
         query: &str,
         documents: impl IntoIterator<Item = &'d str>,
     ) -> Result<Vec<Ranking>> {
+        let inputs = self.ranking_inputs(query, documents)?;
+        let options = EmbedOptions { normalize: false, ..EmbedOptions::default() };
+        let embeddings = self.embed(inputs, options)?;
+        let ranking = |e: crate::Embedding| Ranking { score: e.vector[0], n_tokens: e.n_tokens };
+        Ok(embeddings.into_iter().map(ranking).collect())
+    }
+
+    /// The query with each document, as [`start_embedding`](Self::start_embedding) takes them. The
+    /// first number of each one's vector, not normalized, is its score.
+    ///
+    /// # Errors
+    /// [`Error::NotRanking`] for a model that does not; [`Error::Gguf`] and the tokenizer's for what
+    /// cannot be read or made into tokens.
+    pub fn ranking_inputs<'d>(
+        &self,
+        query: &str,
+        documents: impl IntoIterator<Item = &'d str>,
+    ) -> Result<Vec<Prompt>> {
         if !self.ranks() {
             return Err(Error::NotRanking { architecture: self.spec().architecture });
         }
         let joint = Joint::from_metadata(self.gguf().metadata())?;
         let tokens = |document| joint.tokens(self.tokenizer(), query, document);
-        let inputs: Vec<Prompt> = documents
-            .into_iter()
-            .map(|document| tokens(document).map(Prompt::Tokens))
-            .collect::<Result<_>>()?;
-        let options = EmbedOptions { normalize: false, ..EmbedOptions::default() };
-        let embeddings = self.embed(inputs, options)?;
-        let ranking = |e: crate::Embedding| Ranking { score: e.vector[0], n_tokens: e.n_tokens };
-        Ok(embeddings.into_iter().map(ranking).collect())
+        documents.into_iter().map(|document| tokens(document).map(Prompt::Tokens)).collect()
     }
 }
 

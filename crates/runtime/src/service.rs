@@ -9,6 +9,7 @@ use camelid_api_types::{
         ListResponse, ProgressResponse, PsResponse, PullRequest, PushRequest, ShowRequest,
         ShowResponse, VersionResponse,
     },
+    rerank::{DocumentScores, RerankRequest},
 };
 
 use crate::runtime::Runtime;
@@ -32,6 +33,10 @@ impl Service for Runtime {
 
     async fn embeddings(&self, request: EmbeddingsRequest) -> Result<EmbeddingsResponse, ApiError> {
         self.answer_embeddings(request).await
+    }
+
+    async fn score_documents(&self, request: &RerankRequest) -> Result<DocumentScores, ApiError> {
+        self.answer_scores(request).await
     }
 
     async fn list(&self) -> Result<ListResponse, ApiError> {

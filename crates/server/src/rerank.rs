@@ -1,14 +1,12 @@
 //! `POST /v1/rerank` and `POST /api/rerank`: documents by how well they answer a query.
 //!
-//! A document's score is the cosine of its embedding and the query's, from -1 to 1: embeddings have
-//! length 1, so it is their product.
+//! The scores are the service's: of a model that ranks its own, else the cosine of embeddings.
 
 use axum::extract::State;
 use axum::response::Response;
 use camelid_api_types::ApiError;
-use camelid_api_types::ollama::{EmbedInput, EmbedRequest};
 use camelid_api_types::rerank::{
-    RerankDocument, RerankRequest, RerankResponse, RerankResult, RerankText, RerankUsage,
+    RerankRequest, RerankResponse, RerankResult, RerankText, RerankUsage,
 };
 
 use crate::app::App;
@@ -21,22 +19,10 @@ pub(crate) async fn rerank(
     Payload(request): Payload<RerankRequest>,
 ) -> Result<Response, Failure> {
     let top_n = top_n(&request)?;
-    let query = std::iter::once(request.query.as_str());
-    let texts = query.chain(request.documents.iter().map(RerankDocument::text));
-    let native = EmbedRequest {
-        model: request.model.clone(),
-        input: EmbedInput::from_iter(texts),
-        ..EmbedRequest::default()
-    };
-    let answer = app.service.embed(native).await?;
-    let (query, documents) = answer
-        .embeddings
-        .split_first()
-        .ok_or_else(|| ApiError::internal("the model embedded nothing"))?;
-    let scores = documents.iter().map(|document| dot(query, document)).collect();
+    let scored = app.service.score_documents(&request).await?;
     json_response(&RerankResponse {
-        results: results(scores, &request, top_n),
-        usage: RerankUsage { total_tokens: answer.prompt_eval_count },
+        results: results(scored.scores, &request, top_n),
+        usage: RerankUsage { total_tokens: scored.n_tokens },
         model: request.model,
     })
 }
@@ -55,11 +41,6 @@ fn top_n(request: &RerankRequest) -> Result<usize, ApiError> {
             .filter(|&n| n > 0)
             .ok_or_else(|| ApiError::bad_request(format!("top_n is {n}, and must be at least 1"))),
     }
-}
-
-/// Shapes: both are `[n_embd]`.
-fn dot(x: &[f32], y: &[f32]) -> f32 {
-    x.iter().zip(y).map(|(x, y)| x * y).sum()
 }
 
 /// The best first; of equals the one that stood first.

@@ -20,9 +20,9 @@ use crate::{
 };
 
 /// What a request for embeddings says besides its texts.
-struct Manner<'a> {
-    options: Option<&'a Map<String, Value>>,
-    keep_alive: Option<KeepAlive>,
+pub(super) struct Manner<'a> {
+    pub(super) options: Option<&'a Map<String, Value>>,
+    pub(super) keep_alive: Option<KeepAlive>,
 }
 
 impl Runtime {
@@ -98,11 +98,11 @@ impl Runtime {
         })
     }
 
-    fn find_to_embed(&self, name: &str) -> Result<Arc<Entry>, ApiError> {
+    pub(super) fn find_to_embed(&self, name: &str) -> Result<Arc<Entry>, ApiError> {
         self.find_or(name, || format!("model {name:?} not found, try pulling it first"))
     }
 
-    async fn ready_to_embed(
+    pub(super) async fn ready_to_embed(
         &self,
         entry: &Arc<Entry>,
         manner: Manner<'_>,
@@ -113,7 +113,7 @@ impl Runtime {
 }
 
 /// Off tokio's threads, as long as texts are made into tokens; dropping the future cancels.
-async fn embed(
+pub(super) async fn embed(
     model: &Lease<Loaded>,
     inputs: Vec<Prompt>,
     how: EmbedOptions,
@@ -127,7 +127,7 @@ async fn embed(
     }
 }
 
-fn refused(error: &Error) -> ApiError {
+pub(super) fn refused(error: &Error) -> ApiError {
     match error {
         Error::InputTooLong { .. } => {
             ApiError::bad_request("the input length exceeds the context length")

@@ -7,6 +7,7 @@ mod formed;
 mod generate;
 mod options;
 mod reply;
+mod rerank;
 mod tool_call_id;
 mod tool_choice;
 

@@ -11,7 +11,7 @@ use camelid_runtime::{Catalog, Config as RuntimeConfig, Runtime};
 use camelid_server::{Config, router};
 use serde_json::Value;
 
-use crate::fake::{Reply, ask};
+use crate::fake::{Reply, ask, post};
 
 const FILE: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/conformance/http/exchanges.json");
@@ -150,4 +150,29 @@ async fn recorded_exchanges_of_other_dialects_are_had_again() {
     println!("{n_same} exchanges are the same");
     assert!(different.is_empty(), "{} differ:\n{}", different.len(), different.join("\n"));
     assert!(n_same >= 30, "{n_same}");
+}
+
+/// The bundled model has no head that ranks.
+#[tokio::test]
+async fn documents_to_rerank_are_scored_by_the_cosine_of_embeddings() {
+    let router = tiny();
+    let texts = ["a cat", "a dog in the park", "a cat"];
+    let body = serde_json::json!({"model": "tiny", "input": texts}).to_string();
+    let embedded: Value =
+        serde_json::from_str(&post(&router, "/api/embed", body).await.body).expect("JSON");
+    let vector = |i: usize| -> Vec<f64> {
+        let numbers = embedded["embeddings"][i].as_array().expect("a vector");
+        numbers.iter().filter_map(Value::as_f64).collect()
+    };
+    let cosine: f64 = vector(0).iter().zip(vector(1)).map(|(x, y)| x * y).sum();
+
+    let body = serde_json::json!({"model": "tiny", "query": texts[0], "documents": texts[1..]});
+    let reply = post(&router, "/v1/rerank", body.to_string()).await;
+    let answer: Value = serde_json::from_str(&reply.body).expect("JSON");
+    let results = answer["results"].as_array().expect("results");
+    let score = |i: usize| results[i]["relevance_score"].as_f64().expect("a score");
+    assert_eq!((results[0]["index"].as_u64(), results[1]["index"].as_u64()), (Some(1), Some(0)));
+    assert!((score(0) - 1.0).abs() < 1e-4, "{answer}");
+    assert!((score(1) - cosine).abs() < 1e-4 && cosine < 0.999, "{answer}, {cosine}");
+    assert_eq!(answer["usage"]["total_tokens"], embedded["prompt_eval_count"]);
 }
