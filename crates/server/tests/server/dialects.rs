@@ -20,6 +20,7 @@ const FILE: &str =
 const DIFFERENT: &[(&str, &str)] = &[
     ("v1models", "the recorded store has another model too"),
     ("v1models/one", "the bundled model has another date"),
+    ("v1chat/json_schema", "the question has no name to tell, so any of many is as good"),
     ("responses/previous", "drawn by chance"),
     ("v1chat/json_object", "another grammar for any JSON"),
 ];
