@@ -57,6 +57,7 @@ impl Default for ActivationPanel {
     }
 }
 
+#[cfg(target_arch = "x86_64")]
 impl ActivationPanel {
     /// The codes as the dot instructions take them: `[n_groups][QUADS]` groups of four.
     #[inline]
@@ -72,6 +73,7 @@ impl ActivationPanel {
 }
 
 /// Four codes as the word that is broadcast to the lanes.
+#[cfg(target_arch = "x86_64")]
 #[inline]
 pub(crate) fn word(quad: [i8; 4]) -> i32 {
     i32::from_ne_bytes(quad.map(i8::cast_unsigned))

@@ -31,6 +31,8 @@
 //! every kernel row; products with float weights, attention and activation functions differ between
 //! rows by rounding (fused multiply-adds, another exponential), within 2e-6 of the largest value.
 
+#[cfg(all(target_arch = "aarch64", target_endian = "little", not(miri)))]
+mod aarch64;
 mod activation;
 mod attention;
 mod block;

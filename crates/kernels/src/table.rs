@@ -7,6 +7,8 @@
 
 use std::sync::OnceLock;
 
+#[cfg(all(target_arch = "aarch64", target_endian = "little", not(miri)))]
+use crate::aarch64;
 use crate::activation::{ActivationPanel, GROUP, PanelSpec};
 use crate::block::{BlockFormat, FloatType};
 use crate::matmul::FloatBand;
@@ -97,6 +99,24 @@ const AVX512: Kernels = Kernels {
     mul_tile: avx512::mul_tile,
 };
 
+#[cfg(all(target_arch = "aarch64", target_endian = "little", not(miri)))]
+const NEON: Kernels = Kernels {
+    name: "neon",
+    quantize: aarch64::quantize,
+    prefetch: aarch64::prefetch,
+    mul_rows: aarch64::neon::mul_rows,
+    mul_tile: aarch64::neon::mul_tile,
+    ..SCALAR
+};
+
+#[cfg(all(target_arch = "aarch64", target_endian = "little", not(miri)))]
+const DOTPROD: Kernels = Kernels {
+    name: "dotprod",
+    mul_rows: aarch64::dotprod::mul_rows,
+    mul_tile: aarch64::dotprod::mul_tile,
+    ..NEON
+};
+
 /// The vector rows this CPU can run, slowest first.
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 fn simd_rows() -> Vec<Kernels> {
@@ -105,8 +125,18 @@ fn simd_rows() -> Vec<Kernels> {
     avx2.into_iter().chain(avx512).collect()
 }
 
+/// The vector rows this CPU can run, slowest first.
+#[cfg(all(target_arch = "aarch64", target_endian = "little", not(miri)))]
+fn simd_rows() -> Vec<Kernels> {
+    let dotprod = aarch64::dotprod::is_available().then_some(DOTPROD);
+    [NEON].into_iter().chain(dotprod).collect()
+}
+
 /// None for this architecture.
-#[cfg(any(not(target_arch = "x86_64"), miri))]
+#[cfg(any(
+    miri,
+    not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little")))
+))]
 fn simd_rows() -> Vec<Kernels> {
     Vec::new()
 }
@@ -132,7 +162,7 @@ impl Kernels {
         Self::available().iter().find(|row| row.name == name)
     }
 
-    /// What the row is called: `scalar`, `avx2`, `avx512`.
+    /// What the row is called: `scalar`; `avx2`, `avx512`; `neon`, `dotprod`.
     pub fn name(&self) -> &'static str {
         self.name
     }

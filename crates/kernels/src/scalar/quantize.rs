@@ -4,8 +4,19 @@ use crate::activation::{ActivationPanel, GROUP, PanelSpec, TINY};
 
 /// Rounds `x`, whole groups of 32 and at most 256 elements, into a panel.
 pub(crate) fn quantize(x: &[f32], spec: PanelSpec, panel: &mut ActivationPanel) {
+    quantize_by(quantize_group, x, spec, panel);
+}
+
+/// As [`quantize`], with a routine that rounds one group and returns its scale.
+#[inline]
+pub(crate) fn quantize_by(
+    quantize_group: impl Fn(&[f32; GROUP], &mut [i8; GROUP]) -> f32,
+    x: &[f32],
+    spec: PanelSpec,
+    panel: &mut ActivationPanel,
+) {
     let per_group = GROUP / spec.group;
-    let groups = x.chunks_exact(GROUP).zip(panel.codes.chunks_exact_mut(GROUP));
+    let groups = x.as_chunks().0.iter().zip(panel.codes.as_chunks_mut().0);
     for (group_idx, (x, codes)) in groups.enumerate() {
         let scale = quantize_group(x, codes);
         for (sub_idx, codes) in codes.chunks_exact(spec.group).enumerate() {
@@ -19,7 +30,7 @@ pub(crate) fn quantize(x: &[f32], spec: PanelSpec, panel: &mut ActivationPanel) 
 }
 
 /// Rounds one group, ties to even, and returns its scale.
-fn quantize_group(x: &[f32], codes: &mut [i8]) -> f32 {
+fn quantize_group(x: &[f32; GROUP], codes: &mut [i8; GROUP]) -> f32 {
     // Magnitudes compare as their bits do, and NaN above all.
     let max_bits = x.iter().map(|x| x.to_bits() & i32::MAX as u32).max().unwrap_or(0);
     let max = f32::from_bits(max_bits);

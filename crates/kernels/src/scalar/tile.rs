@@ -63,7 +63,7 @@ pub(crate) struct TileShape {
     pub(crate) n_groups: usize,
     pub(crate) group: usize,
     pub(crate) has_mins: bool,
-    /// Whether codes go beyond 127.
+    /// Whether codes go beyond 127; their zero is 128 then.
     pub(crate) wide_codes: bool,
 }
 

@@ -1,0 +1,155 @@
+//! The integer dot product of a tile with activations.
+//!
+//! One 32-bit lane per matrix row, four rows to a vector. Activations are loaded 16 at a time;
+//! which four of them meet the rows is part of the instruction. Codes are multiplied as signed
+//! numbers: those of formats that go beyond 127 have their zero at 128, so that flipping the top
+//! bit leaves `code - ZERO`, and sums start at 0 instead of at `-ZERO * sum(q)`.
+
+use std::arch::aarch64::*;
+
+use super::bytes::Dot;
+use super::mem::{load_f32, load_i8, load_u8, store_f32};
+use super::unpack::unpack_tile;
+use crate::activation::ActivationPanel;
+use crate::block::BlockFormat;
+use crate::scalar::TileShape;
+use crate::tile::{CodeLanes, RowLanes, TILE_ROWS, Tile};
+
+/// Tokens whose integer sums fit the registers, beside four vectors of codes.
+const MAX_TOKENS: usize = 4;
+/// Vectors that a number per row takes.
+const VECS: usize = TILE_ROWS / 4;
+
+/// The integer sums of all rows.
+type Dots = [int32x4_t; VECS];
+
+/// See [`crate::scalar::mul_rows`]; the same bits.
+#[target_feature(enable = "neon")]
+#[inline]
+pub(super) fn mul_rows<D: Dot>(
+    dot: D,
+    (format, rows): (&BlockFormat, &[&[u8]; TILE_ROWS]),
+    (x, sums): (&[ActivationPanel], &mut [RowLanes]),
+    tile: &mut Tile,
+) {
+    unpack_tile(format, rows, tile);
+    mul_tile(dot, (tile, format.tile_shape(rows[0].len())), (x, sums));
+}
+
+/// See [`crate::scalar::mul_tile`]; the same bits.
+#[target_feature(enable = "neon")]
+#[inline]
+pub(super) fn mul_tile<D: Dot>(
+    dot: D,
+    (tile, shape): (&Tile, TileShape),
+    (x, sums): (&[ActivationPanel], &mut [RowLanes]),
+) {
+    for (x, sums) in x.chunks(MAX_TOKENS).zip(sums.chunks_mut(MAX_TOKENS)) {
+        macro_rules! mul {
+            ($($n:literal)*) => {
+                match x.len() {
+                    $($n => {
+                        let (x, sums) = (&x.as_chunks().0[0], &mut sums.as_chunks_mut().0[0]);
+                        mul_tokens::<D, $n>(dot, (tile, shape), x, sums);
+                    })*
+                    _ => {}
+                }
+            };
+        }
+        mul!(1 2 3 4);
+    }
+}
+
+/// Multiplies a tile with `N` tokens.
+#[target_feature(enable = "neon")]
+fn mul_tokens<D: Dot, const N: usize>(
+    dot: D,
+    (tile, shape): (&Tile, TileShape),
+    x: &[ActivationPanel; N],
+    sums: &mut [RowLanes; N],
+) {
+    let steps = shape.group / 16;
+    for group_idx in 0..shape.n_groups {
+        let codes = &tile.codes.as_chunks::<4>().0[group_idx * steps..][..steps];
+        let dots = if shape.wide_codes {
+            dot_group::<D, N, true>(dot, codes, group_idx, x)
+        } else {
+            dot_group::<D, N, false>(dot, codes, group_idx, x)
+        };
+        for ((dots, x), sums) in dots.into_iter().zip(x).zip(sums.iter_mut()) {
+            let factors =
+                (&tile.scales[group_idx], shape.has_mins.then_some(&tile.mins[group_idx]));
+            add_group(dots, factors, (x, group_idx), sums);
+        }
+    }
+}
+
+/// The integer sums of one group, `[steps]` times 16 columns.
+#[target_feature(enable = "neon")]
+#[inline]
+fn dot_group<D: Dot, const N: usize, const WIDE: bool>(
+    dot: D,
+    codes: &[[CodeLanes; 4]],
+    group_idx: usize,
+    x: &[ActivationPanel; N],
+) -> [Dots; N] {
+    let mut dots = [[vdupq_n_s32(0); VECS]; N];
+    if !WIDE {
+        for (dots, x) in dots.iter_mut().zip(x) {
+            *dots = [vdupq_n_s32(x.starts[group_idx]); VECS];
+        }
+    }
+    let first = group_idx * codes.len();
+    for (step, codes) in codes.iter().enumerate() {
+        let mut pieces = [vdupq_n_s8(0); N];
+        for (piece, token) in pieces.iter_mut().zip(x) {
+            *piece = load_i8(&token.codes.as_chunks().0[first + step]);
+        }
+        let [a, b, c, d] = codes;
+        add_quad::<D, N, 0, WIDE>(dot, a, &pieces, &mut dots);
+        add_quad::<D, N, 1, WIDE>(dot, b, &pieces, &mut dots);
+        add_quad::<D, N, 2, WIDE>(dot, c, &pieces, &mut dots);
+        add_quad::<D, N, 3, WIDE>(dot, d, &pieces, &mut dots);
+    }
+    dots
+}
+
+/// Adds the products of four columns: number `LANE` of the words of `x`.
+#[target_feature(enable = "neon")]
+#[inline]
+fn add_quad<D: Dot, const N: usize, const LANE: i32, const WIDE: bool>(
+    dot: D,
+    codes: &CodeLanes,
+    x: &[int8x16_t; N],
+    dots: &mut [Dots; N],
+) {
+    for (i, codes) in codes.0.as_chunks::<16>().0.iter().enumerate() {
+        let codes = load_u8(codes);
+        let codes = if WIDE { veorq_u8(codes, vdupq_n_u8(0x80)) } else { codes };
+        let codes = vreinterpretq_s8_u8(codes);
+        for (dots, &x) in dots.iter_mut().zip(x) {
+            dots[i] = dot.add_lane::<LANE>(dots[i], codes, x);
+        }
+    }
+}
+
+/// Adds a group's share to a token's sums.
+#[target_feature(enable = "neon")]
+#[inline]
+pub(super) fn add_group(
+    dots: Dots,
+    (scales, mins): (&RowLanes, Option<&RowLanes>),
+    (x, group_idx): (&ActivationPanel, usize),
+    sums: &mut RowLanes,
+) {
+    let (scales, _) = scales.0.as_chunks();
+    for (i, (sums, dot)) in sums.0.as_chunks_mut().0.iter_mut().zip(dots).enumerate() {
+        let factor = vmulq_n_f32(load_f32(&scales[i]), x.scales[group_idx]);
+        let mut total = vaddq_f32(load_f32(sums), vmulq_f32(vcvtq_f32_s32(dot), factor));
+        if let Some(mins) = mins {
+            let min = load_f32(&mins.0.as_chunks().0[i]);
+            total = vsubq_f32(total, vmulq_n_f32(min, x.sums[group_idx]));
+        }
+        store_f32(sums, total);
+    }
+}
