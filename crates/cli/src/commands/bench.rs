@@ -3,9 +3,11 @@
 //! Reading runs a prompt of random tokens in the batches a server would make; writing runs one
 //! token of each sequence at a time. Both begin behind `--depth` cached tokens, which sequences
 //! share. Each is repeated, after one run that nobody times, and shown with its spread. Memory is
-//! sampled in the runs that are not timed.
+//! sampled in the runs that are not timed. Before each run that writes, the weights are read without
+//! computing anything: the limit of the moment, which on shared machines changes by the minute.
 
 mod memory;
+mod reading;
 mod report;
 
 use std::{
@@ -24,6 +26,7 @@ use camelid_engine::{
 
 use self::{
     memory::PeakMemory,
+    reading::Weights,
     report::{Report, Speeds},
 };
 use crate::args::BenchArgs;
@@ -52,21 +55,29 @@ fn measure(args: &BenchArgs) -> Result<Report> {
         Some(n) => ThreadTeam::new(n.get()),
         None => ThreadTeam::with_available(),
     };
-    let n_threads = team.n_threads();
-    let decoder = memory.watch(|| load(&file, team, args))?;
+    let team = Arc::new(team);
+    let decoder = memory.watch(|| load(&file, Arc::clone(&team), args))?;
     let load = started.elapsed();
     let mut bench = Bench { decoder, memory, n_runs: args.repetitions, n_depth: args.depth };
     bench.fill_context()?;
-    let prompt = bench.time(args.n_prompt, |bench| bench.read(args.n_prompt))?;
+    let prompt = bench.time(args.n_prompt, || (), |bench| bench.read(args.n_prompt))?;
     let n_written = args.n_generate * args.parallel;
-    let generation = bench.time(n_written, |bench| bench.write(args.n_generate, args.parallel))?;
+    let weights = Weights::of(&file);
+    let mut reading = Vec::with_capacity(args.repetitions);
+    let generation = bench.time(
+        n_written,
+        || reading.push(weights.read(&team)),
+        |bench| bench.write(args.n_generate, args.parallel),
+    )?;
     Ok(Report {
         load,
         prompt,
         generation,
+        reading,
+        step_bytes: weights.step_bytes(),
         n_depth: args.depth,
         n_parallel: args.parallel,
-        n_threads,
+        n_threads: team.n_threads(),
         kernels: Kernels::detect().name(),
         file_bytes: file.n_bytes(),
         peak_bytes: bench.memory.bytes(),
@@ -76,7 +87,7 @@ fn measure(args: &BenchArgs) -> Result<Report> {
 /// A decoder with room for what will be measured.
 fn load(
     file: &Arc<GgufFile>,
-    team: ThreadTeam,
+    team: Arc<ThreadTeam>,
     args: &BenchArgs,
 ) -> camelid_engine::Result<Decoder<CpuDevice>> {
     let device = CpuDevice::new(Cpu::new(Kernels::detect(), team));
@@ -126,11 +137,12 @@ impl Bench {
         Ok(())
     }
 
-    /// Runs `act` once to warm up, watching memory, and then times it; nothing where there are no
-    /// tokens.
+    /// Runs `act` once to warm up, watching memory, and then times it, each time after `before`;
+    /// nothing where there are no tokens.
     fn time(
         &mut self,
         n_tokens: u32,
+        mut before: impl FnMut(),
         mut act: impl FnMut(&mut Self) -> Result<()>,
     ) -> Result<Speeds> {
         let mut runs = Vec::with_capacity(self.n_runs);
@@ -139,6 +151,7 @@ impl Bench {
             memory.watch(|| act(self))?;
             self.memory = memory;
             for _ in 0..self.n_runs {
+                before();
                 let started = Instant::now();
                 act(self)?;
                 runs.push(per_second(n_tokens, started.elapsed()));

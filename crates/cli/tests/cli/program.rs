@@ -105,9 +105,12 @@ fn bench_measures_a_file() {
         assert_eq!(report[work]["runs"].as_array().unwrap().len(), 2);
         assert!(report[work]["tokens_per_second"].as_f64().unwrap() > 0.0);
     }
+    assert!(report["read_bytes_per_second"].as_f64().unwrap() > 0.0);
+    assert!(report["share_of_reading"].as_f64().unwrap() > 0.0);
     let text = stdout(&run(&["bench", path, "-p", "16", "-n", "4"]));
     assert!(text.contains("prompt          16 tokens") && text.contains("tokens/s"), "{text}");
     assert!(text.contains("loaded in") && text.contains("peak memory"), "{text}");
+    assert!(text.contains("reading weights alone"), "{text}");
 }
 
 #[test]
@@ -121,7 +124,7 @@ fn bench_measures_many_sequences_behind_a_context() {
     let report = stdout(&run(&[&args[..], &["--json"]].concat()));
     let report: serde_json::Value = serde_json::from_str(&report).unwrap();
     assert_eq!((&report["n_depth"], &report["n_parallel"]), (&523.into(), &5.into()));
-    assert!(report["generation"]["spread"].is_number());
+    assert!(report["generation"]["spread"].is_number() && report["share_of_reading"].is_null());
 }
 
 #[test]

@@ -16,14 +16,7 @@ pub(super) struct Speeds {
 
 impl Speeds {
     fn median(&self) -> f64 {
-        let mut sorted = self.runs.clone();
-        sorted.sort_by(f64::total_cmp);
-        let middle = sorted.len() / 2;
-        match sorted.len() {
-            0 => 0.0,
-            n if n.is_multiple_of(2) => (sorted[middle - 1] + sorted[middle]) / 2.0,
-            _ => sorted[middle],
-        }
+        median(&self.runs)
     }
 
     /// Half the distance between the slowest and the fastest run.
@@ -50,12 +43,27 @@ impl Speeds {
     }
 }
 
+fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    match sorted.len() {
+        0 => 0.0,
+        n if n.is_multiple_of(2) => (sorted[middle - 1] + sorted[middle]) / 2.0,
+        _ => sorted[middle],
+    }
+}
+
 /// Everything that was measured.
 pub(super) struct Report {
     pub(super) load: Duration,
     pub(super) prompt: Speeds,
     /// Of all sequences together.
     pub(super) generation: Speeds,
+    /// Bytes per second that the weights were read at before each run of generation.
+    pub(super) reading: Vec<f64>,
+    /// Bytes of weights that a step of one sequence reads.
+    pub(super) step_bytes: f64,
     /// Tokens cached before either.
     pub(super) n_depth: u32,
     /// Sequences that generated at once.
@@ -83,10 +91,27 @@ impl Report {
             1 => self.generation.line("generation"),
             n => self.generation.line(&format!("generation x{n}")),
         };
+        text += &self.reading_line().unwrap_or_default();
         if let Some(n) = self.peak_bytes {
             text += &format!("peak memory beyond the file: {}\n", human::bytes(n));
         }
         text
+    }
+
+    fn reading_line(&self) -> Option<String> {
+        let speed = median(&self.reading) / 1e9;
+        let share = self.share_of_reading()? * 100.0;
+        Some(format!(
+            "reading weights alone  {speed:>9.2} GB/s, of which generation uses {share:.0} %\n"
+        ))
+    }
+
+    /// How much of the speed of reading is used in generation. Of one sequence only: with more,
+    /// which experts a step reads is open.
+    fn share_of_reading(&self) -> Option<f64> {
+        let reading = median(&self.reading);
+        let known = self.n_parallel == 1 && reading > 0.0;
+        known.then(|| self.generation.median() * self.step_bytes / reading)
     }
 
     pub(super) fn json(&self) -> String {
@@ -99,6 +124,8 @@ impl Report {
             "n_parallel": self.n_parallel,
             "prompt": self.prompt.json(),
             "generation": self.generation.json(),
+            "read_bytes_per_second": median(&self.reading),
+            "share_of_reading": self.share_of_reading(),
             "peak_private_bytes": self.peak_bytes,
         });
         format!("{report}\n")
@@ -112,7 +139,7 @@ mod tests {
     #[test]
     fn the_median_is_in_the_middle_and_the_spread_around_it() {
         let speeds = |runs: &[f64]| Speeds { n_tokens: 1, runs: runs.to_vec() };
-        assert_eq!(speeds(&[3.0, 1.0, 2.0]).median(), 2.0);
+        assert_eq!(median(&[3.0, 1.0, 2.0]), 2.0);
         assert_eq!(speeds(&[4.0, 1.0]).median(), 2.5);
         assert_eq!(speeds(&[4.0, 1.0]).spread(), 1.5);
         assert_eq!((speeds(&[]).median(), speeds(&[]).spread()), (0.0, 0.0));
