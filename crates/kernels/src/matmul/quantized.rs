@@ -6,8 +6,14 @@
 //!
 //! With few tokens the work is reading weights: the grid is walked row by row, in the order of
 //! the file, and the next row of tiles is asked for ahead. With many it is arithmetic: the grid
-//! is walked panel by panel, so that a panel's activations stay in the second cache level for all
-//! rows of the band. The order of additions is the same.
+//! is walked panel by panel, so that a panel's activations and the sums of a few rows of tiles stay in
+//! the second cache level. The order of additions is the same.
+//!
+//! Activations and sums live in memory that each thread keeps: fresh memory would come in cleared
+//! pages, one fault each, and take longer than rounding the activations.
+
+use std::cell::Cell;
+use std::ops::Range;
 
 use super::Band;
 use crate::activation::{ActivationPanel, PanelSpec};
@@ -19,9 +25,17 @@ use crate::tile::{PANEL, RowLanes, TILE_ROWS, Tile};
 
 /// From so many tokens on, the grid is walked panel by panel.
 const MANY_TOKENS: usize = 32;
-/// Tokens for which a tile is unpacked once: their panel (448 bytes each) and their sums for a
-/// band fit the second cache level.
-const MAX_TOKENS: usize = 256;
+/// Tokens for which a tile is unpacked once: their panel is 224 KiB.
+const MAX_TOKENS: usize = 512;
+/// Rows of tiles that many tokens meet before the next: their sums are 256 KiB.
+const MAX_TILE_ROWS: usize = 8;
+
+thread_local! {
+    /// A product's activations, on the thread that starts it.
+    static PANELS: Cell<Vec<ActivationPanel>> = const { Cell::new(Vec::new()) };
+    /// Sums of some rows of tiles, on each thread that multiplies.
+    static SUMS: Cell<Vec<RowLanes>> = const { Cell::new(Vec::new()) };
+}
 
 /// `(x, n_cols)` are the activations and their row length.
 pub(super) fn matmul(
@@ -32,14 +46,21 @@ pub(super) fn matmul(
     (x, n_cols): (&[f32], usize),
 ) {
     let spec = PanelSpec { group: format.group, zero: format.zero };
-    let activations = quantize((kernels, team), x, n_cols, spec);
     let n_tokens = x.len() / n_cols;
+    let n_panels = n_cols.div_ceil(PANEL) * n_tokens;
+    let mut room = PANELS.take();
+    if room.len() < n_panels {
+        room.resize_with(n_panels, ActivationPanel::default);
+    }
+    quantize((kernels, team), x, n_cols, spec, &mut room[..n_panels]);
+    let activations = &room[..n_panels];
     team.run_each(bands, |Band { weights, ahead, mut out }| {
-        let grid = Grid { kernels, format, weights, ahead, activations: &activations, n_tokens };
+        let grid = Grid { kernels, format, weights, ahead, activations, n_tokens };
         for (block_idx, out) in out.chunks_mut(MAX_TOKENS).enumerate() {
             grid.multiply(block_idx * MAX_TOKENS, out);
         }
     });
+    PANELS.set(room);
 }
 
 /// Rounds activations `[n_tokens, n_cols]` to panels `[n_panels, n_tokens]`.
@@ -48,21 +69,16 @@ fn quantize(
     x: &[f32],
     n_cols: usize,
     spec: PanelSpec,
-) -> Vec<ActivationPanel> {
+    panels: &mut [ActivationPanel],
+) {
     /// Fewer are rounded in less time than it takes to share them out.
     const MIN_SHARED: usize = 1 << 15;
-    let n_tokens = x.len() / n_cols;
-    let mut panels = vec![ActivationPanel::default(); n_cols.div_ceil(PANEL) * n_tokens];
-    let columns = panels.chunks_mut(n_tokens).enumerate();
+    let columns = panels.chunks_mut(x.len() / n_cols).enumerate();
     let quantize_column = |(panel_idx, panels): (usize, &mut [ActivationPanel])| {
         let first = panel_idx * PANEL;
         let last = n_cols.min(first + PANEL);
-        for (token_idx, panel) in panels.iter_mut().enumerate() {
-            kernels.quantize(
-                &x[token_idx * n_cols + first..token_idx * n_cols + last],
-                spec,
-                panel,
-            );
+        for (x, panel) in x.chunks_exact(n_cols).zip(panels) {
+            kernels.quantize(&x[first..last], spec, panel);
         }
     };
     if x.len() < MIN_SHARED {
@@ -70,7 +86,6 @@ fn quantize(
     } else {
         team.run_each(columns.collect(), quantize_column);
     }
-    panels
 }
 
 /// A band as a grid of tiles.
@@ -88,32 +103,49 @@ struct Grid<'a> {
 impl Grid<'_> {
     /// Multiplies with the tokens from `first_token` on; one slice of `out` each.
     fn multiply(&self, first_token: usize, out: &mut [&mut [f32]]) {
-        let n_tokens = out.len();
         let n_tile_rows = self.weights.n_rows().div_ceil(TILE_ROWS);
+        if out.len() < MANY_TOKENS {
+            return self.multiply_strip(0..n_tile_rows, first_token, out);
+        }
+        for first in (0..n_tile_rows).step_by(MAX_TILE_ROWS) {
+            let last = n_tile_rows.min(first + MAX_TILE_ROWS);
+            self.multiply_strip(first..last, first_token, out);
+        }
+    }
+
+    /// The same with some rows of tiles.
+    fn multiply_strip(&self, tile_rows: Range<usize>, first_token: usize, out: &mut [&mut [f32]]) {
+        let n_tokens = out.len();
         let n_panels = self.activations.len() / self.n_tokens;
         let mut tile = Tile::default();
-        let mut sums = vec![RowLanes([0.0; TILE_ROWS]); n_tile_rows * n_tokens];
+        let mut sums = SUMS.take();
+        sums.clear();
+        sums.resize(tile_rows.len() * n_tokens, RowLanes([0.0; TILE_ROWS]));
         let mut step = |tile_row: usize, panel_idx: usize| {
             let x = &self.activations[panel_idx * self.n_tokens + first_token..][..n_tokens];
-            let sums = &mut sums[tile_row * n_tokens..][..n_tokens];
+            let sums = &mut sums[(tile_row - tile_rows.start) * n_tokens..][..n_tokens];
             self.multiply_tile((tile_row, panel_idx), &mut tile, x, sums);
         };
         if n_tokens < MANY_TOKENS {
-            for tile_row in 0..n_tile_rows {
+            for tile_row in tile_rows.clone() {
                 (0..n_panels).for_each(|panel_idx| step(tile_row, panel_idx));
             }
         } else {
             for panel_idx in 0..n_panels {
-                (0..n_tile_rows).for_each(|tile_row| step(tile_row, panel_idx));
+                tile_rows.clone().for_each(|tile_row| step(tile_row, panel_idx));
             }
         }
-        for (tile_row, sums) in sums.chunks_exact(n_tokens).enumerate() {
-            for (out, sums) in out.iter_mut().zip(sums) {
-                let out = &mut out[tile_row * TILE_ROWS..];
-                let n_rows = out.len().min(TILE_ROWS);
-                out[..n_rows].copy_from_slice(&sums.0[..n_rows]);
+        for (token_idx, out) in out.iter_mut().enumerate() {
+            let out = &mut out[tile_rows.start * TILE_ROWS..];
+            for (sums, out) in sums.chunks_exact(n_tokens).zip(out.chunks_mut(TILE_ROWS)) {
+                let sums = &sums[token_idx].0;
+                match out.first_chunk_mut() {
+                    Some(out) => *out = *sums,
+                    None => out.copy_from_slice(&sums[..out.len()]),
+                }
             }
         }
+        SUMS.set(sums);
     }
 
     /// Adds one tile's products.
