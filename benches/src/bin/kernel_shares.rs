@@ -1,6 +1,7 @@
 //! Prints the machine's limits and the share of them that each kernel reaches.
 //!
-//! `kernel-shares [THREADS] [KERNELS]`, by default all cores and the best kernels.
+//! `kernel-shares [THREADS] [KERNELS [TYPE...]]`, by default all cores, the best kernels, and
+//! attention and all types of weights; with types named, these alone.
 #![expect(clippy::print_stdout, reason = "a report is what this program is for")]
 
 use std::time::Instant;
@@ -37,9 +38,13 @@ fn main() {
     print_limit("8-bit dot product", limits.dot8);
     print_limit("f32 multiply-add", limits.fma);
     let cpu = Cpu::new(kernels, team);
-    report_attention(&cpu, &limits);
+    let names: Vec<String> = args.collect();
+    if names.is_empty() {
+        report_attention(&cpu, &limits);
+    }
+    let wanted = |ty: TensorType| names.is_empty() || names.iter().any(|name| name == ty.name());
     println!("\nweights    1 token           8 tokens  512 tokens");
-    for &ty in TensorType::ALL.iter().filter(|&&ty| Cpu::supports(ty)) {
+    for &ty in TensorType::ALL.iter().filter(|&&ty| Cpu::supports(ty) && wanted(ty)) {
         report(&cpu, ty, &limits);
     }
 }

@@ -6,6 +6,7 @@
 
 pub(crate) mod avx2;
 pub(crate) mod avx512;
+mod headroom;
 
 use std::arch::x86_64::*;
 

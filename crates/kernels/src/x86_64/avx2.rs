@@ -4,17 +4,17 @@ mod dot;
 mod gemm;
 mod mem;
 mod quantize;
+mod rows;
 mod softmax;
 mod tile;
-mod transpose;
-mod unpack;
 mod vector;
 
 pub(crate) use dot::{dot_f32, mul_band};
 pub(crate) use gemm::gemm;
 pub(crate) use quantize::quantize;
+pub(crate) use rows::mul_rows;
 pub(crate) use softmax::{soften, widen, widen_codes};
-pub(crate) use tile::{mul_rows, mul_tile};
+pub(crate) use tile::mul_tile;
 pub(crate) use vector::{exp_sum, gate, softcap};
 
 /// Whether this CPU has every instruction that the routines here use.

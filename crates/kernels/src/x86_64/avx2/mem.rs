@@ -46,13 +46,6 @@ pub(super) fn load_u8(x: &[u8; 32]) -> __m256i {
 
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
-pub(super) fn store_u8(out: &mut [u8; 32], x: __m256i) {
-    // SAFETY: writes the 32 bytes of the array.
-    unsafe { _mm256_storeu_si256(out.as_mut_ptr().cast(), x) }
-}
-
-#[target_feature(enable = "avx2,fma,f16c")]
-#[inline]
 pub(super) fn store_i8(out: &mut [i8; 32], x: __m256i) {
     // SAFETY: writes the 32 bytes of the array.
     unsafe { _mm256_storeu_si256(out.as_mut_ptr().cast(), x) }
@@ -63,6 +56,28 @@ pub(super) fn store_i8(out: &mut [i8; 32], x: __m256i) {
 pub(super) fn load_u8x16(x: &[u8; 16]) -> __m128i {
     // SAFETY: reads the 16 bytes of the array.
     unsafe { _mm_loadu_si128(x.as_ptr().cast()) }
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+pub(super) fn store_u8x16(out: &mut [u8; 16], x: __m128i) {
+    // SAFETY: writes the 16 bytes of the array.
+    unsafe { _mm_storeu_si128(out.as_mut_ptr().cast(), x) }
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+pub(super) fn load_i8x16(x: &[i8; 16]) -> __m128i {
+    // SAFETY: reads the 16 bytes of the array.
+    unsafe { _mm_loadu_si128(x.as_ptr().cast()) }
+}
+
+/// Widens eight f16, given as bits.
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+pub(super) fn load_halves(x: &[u16; 8]) -> __m256 {
+    // SAFETY: reads the 8 words of the array.
+    _mm256_cvtph_ps(unsafe { _mm_loadu_si128(x.as_ptr().cast()) })
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]

@@ -7,27 +7,12 @@
 use std::arch::x86_64::*;
 
 use super::mem::{load_f32, load_u8, store_f32};
-use super::unpack::unpack_tile;
 use crate::activation::ActivationPanel;
-use crate::block::BlockFormat;
 use crate::scalar::TileShape;
-use crate::tile::{RowLanes, TILE_ROWS, Tile};
+use crate::tile::{RowLanes, Tile};
 
 /// Tokens whose sums fit the registers.
 const MAX_TOKENS: usize = 6;
-
-/// See [`crate::scalar::mul_rows`]; the same bits.
-#[target_feature(enable = "avx2,fma,f16c")]
-pub(crate) fn mul_rows(
-    format: &BlockFormat,
-    rows: &[&[u8]; TILE_ROWS],
-    x: &[ActivationPanel],
-    sums: &mut [RowLanes],
-    tile: &mut Tile,
-) {
-    unpack_tile(format, rows, tile);
-    mul_tile(tile, format.tile_shape(rows[0].len()), x, sums);
-}
 
 /// See [`crate::scalar::mul_tile`]; the same bits.
 #[target_feature(enable = "avx2,fma,f16c")]
@@ -68,20 +53,34 @@ fn mul_half<const N: usize, const HALF: usize>(
         } else {
             dot_group::<N, HALF, false>(tile, shape.group, group_idx, x)
         };
-        let scales = load_f32(&tile.scales[group_idx].0.as_chunks().0[HALF]);
-        let mins = load_f32(&tile.mins[group_idx].0.as_chunks().0[HALF]);
         for ((dot, x), sums) in dots.into_iter().zip(x).zip(sums.iter_mut()) {
             let sums = &mut sums.0.as_chunks_mut().0[HALF];
-            let factor = _mm256_mul_ps(scales, _mm256_set1_ps(x.scales[group_idx]));
-            let share = _mm256_mul_ps(_mm256_cvtepi32_ps(dot), factor);
-            let mut total = _mm256_add_ps(load_f32(sums), share);
-            if shape.has_mins {
-                let share = _mm256_mul_ps(mins, _mm256_set1_ps(x.sums[group_idx]));
-                total = _mm256_sub_ps(total, share);
-            }
+            let total = load_f32(sums);
+            let total = add_group((tile, HALF, group_idx), shape.has_mins, x, dot, total);
             store_f32(sums, total);
         }
     }
+}
+
+/// Adds a group's products to the totals of half the rows.
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+pub(super) fn add_group(
+    (tile, half, group_idx): (&Tile, usize, usize),
+    has_mins: bool,
+    x: &ActivationPanel,
+    dot: __m256i,
+    total: __m256,
+) -> __m256 {
+    let scales = load_f32(&tile.scales[group_idx].0.as_chunks().0[half]);
+    let factor = _mm256_mul_ps(scales, _mm256_set1_ps(x.scales[group_idx]));
+    let total = _mm256_add_ps(total, _mm256_mul_ps(_mm256_cvtepi32_ps(dot), factor));
+    if !has_mins {
+        return total;
+    }
+    let mins = load_f32(&tile.mins[group_idx].0.as_chunks().0[half]);
+    let share = _mm256_mul_ps(mins, _mm256_set1_ps(x.sums[group_idx]));
+    _mm256_sub_ps(total, share)
 }
 
 /// The integer sums of one group.
