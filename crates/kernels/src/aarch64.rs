@@ -9,13 +9,21 @@
 //! Tested under emulation; never timed on hardware.
 
 mod bytes;
+mod dot;
 pub(crate) mod dotprod;
+mod gemm;
 mod mem;
 pub(crate) mod neon;
 mod quantize;
+mod softmax;
 mod tile;
 mod transpose;
 mod unpack;
+mod vector;
 
 pub(crate) use bytes::prefetch;
+pub(crate) use dot::{dot_f32, mul_band};
+pub(crate) use gemm::gemm;
 pub(crate) use quantize::quantize;
+pub(crate) use softmax::{soften, widen, widen_codes};
+pub(crate) use vector::{exp_sum, gate, softcap};

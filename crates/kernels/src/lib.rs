@@ -48,6 +48,8 @@ mod quantize;
 mod recurrent;
 mod rope;
 mod scalar;
+#[cfg(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
+mod series;
 mod table;
 mod team;
 mod tile;

@@ -102,11 +102,19 @@ const AVX512: Kernels = Kernels {
 #[cfg(all(target_arch = "aarch64", target_endian = "little", not(miri)))]
 const NEON: Kernels = Kernels {
     name: "neon",
+    dot_f32: aarch64::dot_f32,
+    widen: aarch64::widen,
+    widen_codes: aarch64::widen_codes,
+    exp_sum: aarch64::exp_sum,
+    soften: aarch64::soften,
+    softcap: aarch64::softcap,
+    gate: aarch64::gate,
+    gemm: aarch64::gemm,
+    mul_band: aarch64::mul_band,
     quantize: aarch64::quantize,
     prefetch: aarch64::prefetch,
     mul_rows: aarch64::neon::mul_rows,
     mul_tile: aarch64::neon::mul_tile,
-    ..SCALAR
 };
 
 #[cfg(all(target_arch = "aarch64", target_endian = "little", not(miri)))]

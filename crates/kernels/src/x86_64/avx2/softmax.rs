@@ -5,6 +5,7 @@ use std::arch::x86_64::*;
 use super::mem::{load_bf16, load_f16, load_f32, load_u8x16, store_f32};
 use super::vector::times_power_of_two;
 use crate::scalar::{FloatRows, MAX_K, Running};
+use crate::series;
 
 /// See [`crate::scalar::soften`].
 #[target_feature(enable = "avx2,fma,f16c")]
@@ -49,24 +50,12 @@ fn exp2(x: __m256) -> __m256 {
     let x = _mm256_max_ps(_mm256_set1_ps(-160.0), x);
     let n = _mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(x);
     let r = _mm256_sub_ps(x, n);
-    let mut sum = _mm256_set1_ps(EXP2_SERIES[0]);
-    for term in &EXP2_SERIES[1..] {
+    let mut sum = _mm256_set1_ps(series::EXP2[0]);
+    for term in &series::EXP2[1..] {
         sum = _mm256_fmadd_ps(sum, r, _mm256_set1_ps(*term));
     }
     times_power_of_two(sum, n)
 }
-
-/// The coefficients `ln(2)^i / i!`, highest first.
-const EXP2_SERIES: [f32; 8] = [
-    1.525_273_4e-5,
-    1.540_353e-4,
-    1.333_355_8e-3,
-    9.618_129e-3,
-    5.550_411e-2,
-    2.402_265e-1,
-    std::f32::consts::LN_2,
-    1.0,
-];
 
 /// See [`crate::scalar::widen`].
 #[target_feature(enable = "avx2,fma,f16c")]

@@ -4,6 +4,7 @@ use std::arch::x86_64::*;
 
 use super::mem::{load_f32, load_f32_tail, store_f32, store_f32_tail};
 use crate::scalar::Sigmoid;
+use crate::series;
 
 /// See [`crate::scalar::dot_f32`].
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
@@ -78,22 +79,16 @@ fn gate_lanes(x: __m512, Sigmoid { slope, cubic }: Sigmoid) -> __m512 {
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 #[inline]
 pub(super) fn exp(x: __m512) -> __m512 {
-    /// The coefficients `1 / i!`, highest first.
-    const SERIES: [f32; 8] =
-        [1.0 / 5040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0];
-    // The upper part of ln 2 has so few bits that its product with `n` is exact.
-    const LN_2_HIGH: f32 = 0.693_359_4;
-    const LN_2_LOW: f32 = -2.121_944_4e-4;
     // Beyond these the result is infinite or 0; a NaN passes both, being the second operand.
     let x = _mm512_min_ps(_mm512_set1_ps(90.0), x);
     let x = _mm512_max_ps(_mm512_set1_ps(-110.0), x);
     let n = _mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(
         _mm512_mul_ps(x, _mm512_set1_ps(std::f32::consts::LOG2_E)),
     );
-    let r = _mm512_fnmadd_ps(n, _mm512_set1_ps(LN_2_HIGH), x);
-    let r = _mm512_fnmadd_ps(n, _mm512_set1_ps(LN_2_LOW), r);
-    let mut sum = _mm512_set1_ps(SERIES[0]);
-    for term in &SERIES[1..] {
+    let r = _mm512_fnmadd_ps(n, _mm512_set1_ps(series::LN_2_HIGH), x);
+    let r = _mm512_fnmadd_ps(n, _mm512_set1_ps(series::LN_2_LOW), r);
+    let mut sum = _mm512_set1_ps(series::EXP[0]);
+    for term in &series::EXP[1..] {
         sum = _mm512_fmadd_ps(sum, r, _mm512_set1_ps(*term));
     }
     _mm512_scalef_ps(sum, n)
@@ -116,26 +111,16 @@ pub(crate) fn softcap(x: &mut [f32], cap: f32, factor: f32) {
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 #[inline]
 fn tanh(y: __m512) -> __m512 {
-    const SMALL: f32 = 0.35;
-    /// Coefficients of `y^13 .. y^3, y`.
-    const SERIES: [f32; 7] = [
-        21_844.0 / 6_081_075.0,
-        -1_382.0 / 155_925.0,
-        62.0 / 2_835.0,
-        -17.0 / 315.0,
-        2.0 / 15.0,
-        -1.0 / 3.0,
-        1.0,
-    ];
     let (one, two) = (_mm512_set1_ps(1.0), _mm512_set1_ps(2.0));
     let power = exp(_mm512_mul_ps(y, two));
     let far = _mm512_sub_ps(one, _mm512_div_ps(two, _mm512_add_ps(power, one)));
     let square = _mm512_mul_ps(y, y);
-    let mut sum = _mm512_set1_ps(SERIES[0]);
-    for term in &SERIES[1..] {
+    let mut sum = _mm512_set1_ps(series::TANH[0]);
+    for term in &series::TANH[1..] {
         sum = _mm512_fmadd_ps(sum, square, _mm512_set1_ps(*term));
     }
     let near = _mm512_mul_ps(sum, y);
-    let small = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(_mm512_abs_ps(y), _mm512_set1_ps(SMALL));
+    let small =
+        _mm512_cmp_ps_mask::<_CMP_LT_OQ>(_mm512_abs_ps(y), _mm512_set1_ps(series::TANH_SMALL));
     _mm512_mask_blend_ps(small, far, near)
 }
