@@ -9,12 +9,15 @@
 //! Tested under emulation; never timed on hardware.
 
 mod bytes;
+mod codes;
 mod dot;
 pub(crate) mod dotprod;
+mod factors;
 mod gemm;
 mod mem;
 pub(crate) mod neon;
 mod quantize;
+mod rows;
 mod softmax;
 mod tile;
 mod transpose;

@@ -22,6 +22,8 @@ mod k_quants;
 mod ternary;
 mod uneven;
 
+#[cfg(all(target_arch = "aarch64", target_endian = "little", not(miri)))]
+pub(crate) use k_quants::unpack_scales as q4_k_factors;
 pub(crate) use uneven::{FP4_CODES, FP4_ZERO, IQ4_CODES, IQ4_ZERO, half_e4m3, half_e8m0};
 
 use half::f16;
@@ -220,7 +222,7 @@ fn decode_floats(ty: FloatType, row: &[u8], out: &mut [f32]) {
 }
 
 /// The f16 at `offset` of a block.
-fn f16_at(block: &[u8], offset: usize) -> f32 {
+pub(crate) fn f16_at(block: &[u8], offset: usize) -> f32 {
     f16::from_bits(u16_at(block, offset)).to_f32()
 }
 

@@ -17,6 +17,12 @@ pub(super) trait Dot: Copy {
     /// Exact as long as one of the factors is never -128.
     fn add_lane<const LANE: i32>(self, sum: int32x4_t, codes: int8x16_t, x: int8x16_t)
     -> int32x4_t;
+
+    /// Adds the products of neighbours, `codes[i] * x[i]`, to the lanes: what counts is the sum
+    /// of all four.
+    ///
+    /// Exact as long as one of the factors is never -128.
+    fn add(self, sum: int32x4_t, codes: int8x16_t, x: int8x16_t) -> int32x4_t;
 }
 
 /// With the instructions every CPU has.
@@ -32,14 +38,26 @@ impl Dot for Baseline {
         x: int8x16_t,
     ) -> int32x4_t {
         // SAFETY: the architecture's baseline has NEON; a trait's function cannot say so.
-        unsafe { add_lane::<LANE>(sum, codes, x) }
+        unsafe { add(sum, codes, broadcast::<LANE>(x)) }
     }
+
+    #[inline(always)]
+    fn add(self, sum: int32x4_t, codes: int8x16_t, x: int8x16_t) -> int32x4_t {
+        // SAFETY: the architecture's baseline has NEON; a trait's function cannot say so.
+        unsafe { add(sum, codes, x) }
+    }
+}
+
+/// The four bytes of word `LANE`, to all words.
+#[target_feature(enable = "neon")]
+#[inline]
+fn broadcast<const LANE: i32>(x: int8x16_t) -> int8x16_t {
+    vreinterpretq_s8_s32(vdupq_laneq_s32::<LANE>(vreinterpretq_s32_s8(x)))
 }
 
 #[target_feature(enable = "neon")]
 #[inline]
-fn add_lane<const LANE: i32>(sum: int32x4_t, codes: int8x16_t, x: int8x16_t) -> int32x4_t {
-    let x = vreinterpretq_s8_s32(vdupq_laneq_s32::<LANE>(vreinterpretq_s32_s8(x)));
+fn add(sum: int32x4_t, codes: int8x16_t, x: int8x16_t) -> int32x4_t {
     let low = vmull_s8(vget_low_s8(codes), vget_low_s8(x));
     let high = vmull_high_s8(codes, x);
     // Two products of at most 128 * 127 fit 16 bits.
@@ -75,6 +93,22 @@ impl Dot for DotProd {
                 codes = in(vreg) codes,
                 x = in(vreg) x,
                 lane = const LANE,
+                options(pure, nomem, nostack, preserves_flags),
+            );
+        }
+        sum
+    }
+
+    #[inline(always)]
+    fn add(self, mut sum: int32x4_t, codes: int8x16_t, x: int8x16_t) -> int32x4_t {
+        // SAFETY: registers only; `self` proves that the CPU has the instruction.
+        unsafe {
+            asm!(
+                ".arch_extension dotprod",
+                "sdot {sum:v}.4s, {codes:v}.16b, {x:v}.16b",
+                sum = inout(vreg) sum,
+                codes = in(vreg) codes,
+                x = in(vreg) x,
                 options(pure, nomem, nostack, preserves_flags),
             );
         }

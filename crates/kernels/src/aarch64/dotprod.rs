@@ -3,7 +3,7 @@
 use std::arch::is_aarch64_feature_detected;
 
 use super::bytes::DotProd;
-use super::tile;
+use super::{rows, tile};
 use crate::activation::ActivationPanel;
 use crate::block::BlockFormat;
 use crate::scalar::TileShape;
@@ -23,7 +23,7 @@ pub(crate) fn mul_rows(
     sums: &mut [RowLanes],
     tile: &mut Tile,
 ) {
-    tile::mul_rows(DotProd::new(), (format, rows), (x, sums), tile);
+    rows::mul_rows(DotProd::new(), (format, rows), (x, sums), tile);
 }
 
 /// See [`crate::scalar::mul_tile`]; the same bits.

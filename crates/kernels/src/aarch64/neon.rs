@@ -2,7 +2,7 @@
 //! Cortex-A53 and A72.
 
 use super::bytes::Baseline;
-use super::tile;
+use super::{rows, tile};
 use crate::activation::ActivationPanel;
 use crate::block::BlockFormat;
 use crate::scalar::TileShape;
@@ -17,7 +17,7 @@ pub(crate) fn mul_rows(
     sums: &mut [RowLanes],
     tile: &mut Tile,
 ) {
-    tile::mul_rows(Baseline, (format, rows), (x, sums), tile);
+    rows::mul_rows(Baseline, (format, rows), (x, sums), tile);
 }
 
 /// See [`crate::scalar::mul_tile`]; the same bits.

@@ -9,9 +9,7 @@ use std::arch::aarch64::*;
 
 use super::bytes::Dot;
 use super::mem::{load_f32, load_i8, load_u8, store_f32};
-use super::unpack::unpack_tile;
 use crate::activation::ActivationPanel;
-use crate::block::BlockFormat;
 use crate::scalar::TileShape;
 use crate::tile::{CodeLanes, RowLanes, TILE_ROWS, Tile};
 
@@ -22,19 +20,6 @@ const VECS: usize = TILE_ROWS / 4;
 
 /// The integer sums of all rows.
 type Dots = [int32x4_t; VECS];
-
-/// See [`crate::scalar::mul_rows`]; the same bits.
-#[target_feature(enable = "neon")]
-#[inline]
-pub(super) fn mul_rows<D: Dot>(
-    dot: D,
-    (format, rows): (&BlockFormat, &[&[u8]; TILE_ROWS]),
-    (x, sums): (&[ActivationPanel], &mut [RowLanes]),
-    tile: &mut Tile,
-) {
-    unpack_tile(format, rows, tile);
-    mul_tile(dot, (tile, format.tile_shape(rows[0].len())), (x, sums));
-}
 
 /// See [`crate::scalar::mul_tile`]; the same bits.
 #[target_feature(enable = "neon")]
@@ -77,9 +62,11 @@ fn mul_tokens<D: Dot, const N: usize>(
             dot_group::<D, N, false>(dot, codes, group_idx, x)
         };
         for ((dots, x), sums) in dots.into_iter().zip(x).zip(sums.iter_mut()) {
-            let factors =
-                (&tile.scales[group_idx], shape.has_mins.then_some(&tile.mins[group_idx]));
-            add_group(dots, factors, (x, group_idx), sums);
+            for (quad, (sums, dot)) in sums.0.as_chunks_mut().0.iter_mut().zip(dots).enumerate() {
+                let factors = Factors::of(tile, group_idx, quad, shape.has_mins);
+                let total = add_share(load_f32(sums), dot, factors, (x, group_idx));
+                store_f32(sums, total);
+            }
         }
     }
 }
@@ -124,32 +111,51 @@ fn add_quad<D: Dot, const N: usize, const LANE: i32, const WIDE: bool>(
     dots: &mut [Dots; N],
 ) {
     for (i, codes) in codes.0.as_chunks::<16>().0.iter().enumerate() {
-        let codes = load_u8(codes);
-        let codes = if WIDE { veorq_u8(codes, vdupq_n_u8(0x80)) } else { codes };
-        let codes = vreinterpretq_s8_u8(codes);
+        let codes = sign::<WIDE>(load_u8(codes));
         for (dots, &x) in dots.iter_mut().zip(x) {
             dots[i] = dot.add_lane::<LANE>(dots[i], codes, x);
         }
     }
 }
 
-/// Adds a group's share to a token's sums.
+/// Codes as they are multiplied.
 #[target_feature(enable = "neon")]
 #[inline]
-pub(super) fn add_group(
-    dots: Dots,
-    (scales, mins): (&RowLanes, Option<&RowLanes>),
+pub(super) fn sign<const WIDE: bool>(codes: uint8x16_t) -> int8x16_t {
+    vreinterpretq_s8_u8(if WIDE { veorq_u8(codes, vdupq_n_u8(0x80)) } else { codes })
+}
+
+/// The factors of four rows in a group.
+#[derive(Clone, Copy)]
+pub(super) struct Factors {
+    scales: float32x4_t,
+    mins: Option<float32x4_t>,
+}
+
+impl Factors {
+    /// Those of rows `4 quad ..`.
+    #[target_feature(enable = "neon")]
+    #[inline]
+    pub(super) fn of(tile: &Tile, group_idx: usize, quad: usize, has_mins: bool) -> Self {
+        let load = |lanes: &RowLanes| load_f32(&lanes.0.as_chunks().0[quad]);
+        let mins = has_mins.then(|| load(&tile.mins[group_idx]));
+        Self { scales: load(&tile.scales[group_idx]), mins }
+    }
+}
+
+/// Adds a group's share to the sums of four rows.
+#[target_feature(enable = "neon")]
+#[inline]
+pub(super) fn add_share(
+    total: float32x4_t,
+    dot: int32x4_t,
+    Factors { scales, mins }: Factors,
     (x, group_idx): (&ActivationPanel, usize),
-    sums: &mut RowLanes,
-) {
-    let (scales, _) = scales.0.as_chunks();
-    for (i, (sums, dot)) in sums.0.as_chunks_mut().0.iter_mut().zip(dots).enumerate() {
-        let factor = vmulq_n_f32(load_f32(&scales[i]), x.scales[group_idx]);
-        let mut total = vaddq_f32(load_f32(sums), vmulq_f32(vcvtq_f32_s32(dot), factor));
-        if let Some(mins) = mins {
-            let min = load_f32(&mins.0.as_chunks().0[i]);
-            total = vsubq_f32(total, vmulq_n_f32(min, x.sums[group_idx]));
-        }
-        store_f32(sums, total);
+) -> float32x4_t {
+    let factor = vmulq_n_f32(scales, x.scales[group_idx]);
+    let total = vaddq_f32(total, vmulq_f32(vcvtq_f32_s32(dot), factor));
+    match mins {
+        Some(mins) => vsubq_f32(total, vmulq_n_f32(mins, x.sums[group_idx])),
+        None => total,
     }
 }

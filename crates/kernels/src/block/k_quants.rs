@@ -98,7 +98,7 @@ impl Format for Q5K {
 /// As three words of four bytes: the first holds scales 0 to 3, the second minimums 0 to 3, each
 /// in its bytes' low 6 bits; the third holds the low halves of scales and minimums 4 to 7, whose
 /// upper two bits are the top bits of the first two words' bytes.
-fn unpack_scales(head: &[u8], scales: &mut [f32], mins: &mut [f32]) {
+pub(crate) fn unpack_scales(head: &[u8], scales: &mut [f32], mins: &mut [f32]) {
     let (d, dmin) = (f16_at(head, 0), f16_at(head, 2));
     let (a, b, c) = (u32_at(head, 4), u32_at(head, 8), u32_at(head, 12));
     let words = [
