@@ -5,6 +5,8 @@
 //! only where the grammar may. Grammars come from strangers, so compiling and every step have
 //! limits, and what goes beyond them fails that one request.
 
+mod gbnf;
+
 use std::sync::{Arc, OnceLock};
 
 use llguidance::{
@@ -19,6 +21,8 @@ use crate::{
     tokenizer::{Special, Tokenizer},
     vocab::{TokenKind, Vocab},
 };
+
+pub use gbnf::{GbnfError, Place};
 
 /// Most white space between two tokens of JSON. A model that likes blanks must get on.
 const JSON_WHITESPACE: &str = r"[ \t\n\r]{0,40}";
@@ -35,6 +39,8 @@ pub enum Grammar {
     Regex(String),
     /// A text of this grammar, in llguidance's dialect of Lark.
     Lark(String),
+    /// A text of this grammar in GBNF, llama.cpp's notation. Nothing in it may name tokens.
+    Gbnf(String),
     /// One of these texts.
     Choice(Vec<String>),
 }
@@ -49,6 +55,9 @@ pub enum GrammarError {
         /// What is wrong, with the keyword or place.
         reason: String,
     },
+    /// It is in GBNF and wrong.
+    #[error("the grammar cannot be used: {0}")]
+    Gbnf(#[from] GbnfError),
     /// A list of choices without one.
     #[error("there is no choice to choose from")]
     NoChoice,
@@ -92,6 +101,7 @@ fn top_level(grammar: &Grammar) -> Result<TopLevelGrammar, GrammarError> {
         Grammar::JsonSchema(schema) => from_schema(schema.clone()),
         Grammar::Regex(pattern) => TopLevelGrammar::from_regex(pattern),
         Grammar::Lark(text) => TopLevelGrammar::from_lark(text.clone()),
+        Grammar::Gbnf(text) => TopLevelGrammar::from_lark(gbnf::to_lark(text)?),
         Grammar::Choice(choices) if choices.is_empty() => return Err(GrammarError::NoChoice),
         Grammar::Choice(choices) => {
             // A JSON string is a Lark string too.

@@ -63,7 +63,7 @@ pub use error::{Error, Result};
 pub use generation::{
     End, EndReason, GenerateOptions, Generation, LongPrompt, Piece, Priority, Stats,
 };
-pub use grammar::{Grammar, GrammarError};
+pub use grammar::{GbnfError, Grammar, GrammarError, Place};
 pub use logprobs::{Logprob, TokenLogprob};
 pub use model::{Model, ModelOptions, Prompt};
 pub use reranking::Ranking;

@@ -13,7 +13,9 @@ pub(crate) fn from_engine(error: &Error) -> ApiError {
     match error {
         Error::PromptTooLong { .. } => ApiError::bad_request(PROMPT_TOO_LONG),
         Error::QueueFull { .. } => ApiError::busy(),
-        Error::Grammar(GrammarError::Refused { .. } | GrammarError::NoChoice)
+        Error::Grammar(
+            GrammarError::Refused { .. } | GrammarError::Gbnf(_) | GrammarError::NoChoice,
+        )
         | Error::EmptyPrompt
         | Error::Option { .. }
         | Error::TokenOutOfRange { .. } => ApiError::bad_request(with_causes(error)),

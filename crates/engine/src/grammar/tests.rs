@@ -68,6 +68,20 @@ fn a_lark_grammar_is_followed() {
 }
 
 #[test]
+fn a_grammar_in_gbnf_is_followed() {
+    let list = "root ::= \"[\" (item (\",\" item)*)? \"]\"\nitem ::= [0-9]{1,3} | root";
+    let grammar = Grammar::Gbnf(list.to_owned());
+    let texts: Vec<String> = (0..10).filter_map(|seed| random_text(&grammar, seed, 200)).collect();
+    assert!(!texts.is_empty());
+    for text in texts {
+        let digits: Vec<&str> = text.split(|c: char| !c.is_ascii_digit()).collect();
+        assert!(digits.iter().all(|digits| digits.len() <= 3), "{text:?}");
+        let n = |c| text.matches(c).count();
+        assert!(text.starts_with('[') && n('[') == n(']') && !text.contains(",]"), "{text:?}");
+    }
+}
+
+#[test]
 fn what_a_grammar_forces_is_known_without_the_model() {
     let tokenizer = tokenizer();
     let schema = json!({

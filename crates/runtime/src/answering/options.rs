@@ -116,6 +116,7 @@ pub(crate) fn grammar(format: &Format) -> Result<Grammar, ApiError> {
         Format::Schema(schema) => Grammar::JsonSchema(closed(schema)),
         Format::Regex(pattern) => Grammar::Regex(pattern.clone()),
         Format::Lark(text) => Grammar::Lark(text.clone()),
+        Format::Gbnf(text) => Grammar::Gbnf(text.clone()),
         Format::Choice(choices) => Grammar::Choice(choices.clone()),
         _ => return Err(ApiError::bad_request("this kind of format is not supported")),
     })

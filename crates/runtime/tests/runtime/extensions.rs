@@ -61,6 +61,7 @@ async fn grammars_bind_the_answer() {
     for (format, text) in [
         (Format::Regex("[0-9]{3}".to_owned()), None),
         (Format::Lark("start: \"Rome\"".to_owned()), Some("Rome")),
+        (Format::Gbnf("root ::= \"Ro\" end\nend ::= \"me\"".to_owned()), Some("Rome")),
         (Format::Choice(vec!["Rome".to_owned(), ONLY_PARIS.to_owned()]), Some(ONLY_PARIS)),
     ] {
         let request = ChatRequest {
@@ -73,6 +74,15 @@ async fn grammars_bind_the_answer() {
             None => assert!(content.len() == 3 && content.parse::<u16>().is_ok(), "{content}"),
         }
     }
+}
+
+#[tokio::test]
+async fn a_grammar_that_is_wrong_is_refused_with_its_place() {
+    let format = Some(Format::Gbnf("root ::= \"a\"\nnext ::= <think>".to_owned()));
+    let request = ChatRequest { format, ..chat_request(vec![Message::user(QUESTION)]) };
+    let error = chat(request).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::BadRequest);
+    assert!(error.message.contains("line 2, column 10: tokens (`<think>`)"), "{}", error.message);
 }
 
 #[tokio::test]
