@@ -13,9 +13,23 @@ use camelid_api_types::{
 use camelid_engine::kernels::KvType;
 use clap::{Args, Parser, Subcommand, error::ErrorKind, value_parser};
 
+/// What every command looks for in the environment.
+const ENVIRONMENT: &str = "\
+Environment:
+  OLLAMA_HOST      Where the server listens, and where commands ask [127.0.0.1:11434]
+  OLLAMA_MODELS    The folder of the models [~/.ollama/models]
+  CAMELID_API_KEY  The key that commands show to a server that asks for one
+  CAMELID_CONFIG   A configuration file, for what the rest of the environment does not say
+";
+
 /// Language models on this machine
 #[derive(Debug, Parser)]
-#[command(name = "camelid", disable_version_flag = true, arg_required_else_help = true)]
+#[command(
+    name = "camelid",
+    disable_version_flag = true,
+    arg_required_else_help = true,
+    after_help = ENVIRONMENT
+)]
 pub(crate) struct Cli {
     /// Show version information
     #[arg(short, long)]

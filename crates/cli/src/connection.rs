@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use camelid_api_types::{ErrorKind, Service};
-use camelid_client::Client;
+use camelid_client::{ApiKey, Client};
 use camelid_runtime::{
     Catalog, Config, Runtime,
     registry::{ModelName, Store, default_root},
@@ -28,7 +28,11 @@ pub(crate) async fn server_or_own(environment: &Environment) -> Result<Arc<dyn S
 
 /// The server at the configured address, or `None` where nobody listens.
 pub(crate) async fn server(environment: &Environment) -> Result<Option<Client>> {
-    let client = Client::new(&environment.host.base_url())?;
+    let mut client = Client::new(&environment.host.base_url())?;
+    if let Some(key) = Environment::api_key() {
+        let key = ApiKey::new(&key.to_string_lossy()).context("CAMELID_API_KEY")?;
+        client = client.with_key(key);
+    }
     match client.ping().await {
         Ok(()) => Ok(Some(client)),
         Err(error) if error.kind == ErrorKind::Unreachable => Ok(None),

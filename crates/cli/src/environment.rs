@@ -46,6 +46,12 @@ impl Environment {
         std::env::var_os("CAMELID_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from)
     }
 
+    /// `CAMELID_API_KEY`: what to show to the server. Not a field, so that nothing that prints the
+    /// environment tells it.
+    pub(crate) fn api_key() -> Option<OsString> {
+        std::env::var_os("CAMELID_API_KEY").filter(|key| !key.is_empty())
+    }
+
     /// Reads the process's environment, with `settings` for what it does not say.
     pub(crate) fn read(settings: &Settings) -> Self {
         let environment = Self::from_lookup(|name| {

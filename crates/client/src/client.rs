@@ -17,6 +17,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::api_key::ApiKey;
 use crate::failure;
 use crate::parts::Parts;
 
@@ -64,6 +65,7 @@ pub struct Client {
     http: HttpClient<HttpConnector, RequestBody>,
     /// Without a slash at its end.
     base_url: String,
+    key: Option<ApiKey>,
 }
 
 impl Client {
@@ -88,7 +90,13 @@ impl Client {
         let http = HttpClient::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .build(connector);
-        Ok(Self { http, base_url: base_url.trim_end_matches('/').to_owned() })
+        Ok(Self { http, base_url: base_url.trim_end_matches('/').to_owned(), key: None })
+    }
+
+    /// The same client, which shows this key with every request.
+    #[must_use]
+    pub fn with_key(self, key: ApiKey) -> Self {
+        Self { key: Some(key), ..self }
     }
 
     /// The server's URL, without a slash at its end.
@@ -112,7 +120,7 @@ impl Client {
         path: &str,
         body: RequestBody,
     ) -> Result<Response<Incoming>, ApiError> {
-        let request = Request::builder()
+        let mut request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.base_url))
             .header(header::USER_AGENT, USER_AGENT)
@@ -120,6 +128,9 @@ impl Client {
             .header(header::CONTENT_TYPE, "application/json")
             .body(body)
             .map_err(|error| ApiError::internal(format!("request cannot be made: {error}")))?;
+        if let Some(key) = &self.key {
+            request.headers_mut().insert(header::AUTHORIZATION, key.authorization());
+        }
         let response = self.http.request(request).await;
         let response = response.map_err(|e| failure::from_connection(&self.base_url, &e))?;
         if response.status().is_success() {

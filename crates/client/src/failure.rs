@@ -24,13 +24,22 @@ fn kind_of(status: StatusCode) -> ErrorKind {
     }
 }
 
-/// The error that an answer with this status stands for.
+/// The error that an answer with this status stands for. Where a server does not know a path, the
+/// text is not one of the API's errors.
 pub(crate) fn from_status(status: StatusCode, body: &[u8]) -> ApiError {
-    let message = error_text(body).unwrap_or_else(|| match String::from_utf8_lossy(body).trim() {
-        "" => format!("the server answered {status}"),
-        text => format!("the server answered {status}: {text}"),
-    });
-    ApiError::new(kind_of(status), message)
+    if let Some(message) = error_text(body) {
+        return ApiError::new(kind_of(status), message);
+    }
+    match String::from_utf8_lossy(body).trim() {
+        "" => ApiError::new(kind_of(status), format!("the server answered {status}")),
+        text => {
+            let kind = match status {
+                StatusCode::NOT_FOUND => ErrorKind::Unsupported,
+                status => kind_of(status),
+            };
+            ApiError::new(kind, format!("the server answered {status}: {text}"))
+        }
+    }
 }
 
 /// The error that a line of a stream is, if it is one.
@@ -108,6 +117,15 @@ mod tests {
             message(r#"{"error":{"message":"x"}}"#),
             r#"the server answered 404 Not Found: {"error":{"message":"x"}}"#
         );
+    }
+
+    #[test]
+    fn a_path_that_the_server_does_not_know_is_not_a_model_that_is_not_there() {
+        let kind = |body: &str| from_status(StatusCode::NOT_FOUND, body.as_bytes()).kind;
+        assert_eq!(kind(r#"{"error":"model 'x' not found"}"#), ErrorKind::NotFound);
+        assert_eq!(kind("404 page not found"), ErrorKind::Unsupported);
+        // As for HEAD of a blob that is not there.
+        assert_eq!(kind(""), ErrorKind::NotFound);
     }
 
     #[test]

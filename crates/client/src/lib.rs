@@ -9,12 +9,14 @@
 //! closes its connection, which tells the server to stop.
 #![forbid(unsafe_code)]
 
+mod api_key;
 mod client;
 mod failure;
 mod lines;
 mod parts;
 mod service;
 
+pub use api_key::{ApiKey, InvalidApiKey};
 pub use client::{Client, InvalidBaseUrl};
 
 #[cfg(doctest)]

@@ -8,10 +8,12 @@ use camelid_api_types::ollama::{
     ListResponse, ProgressResponse, PsResponse, PullRequest, PushRequest, ShowRequest,
     ShowResponse, VersionResponse,
 };
-use camelid_api_types::{ApiError, BlobOutcome, ByteStream, ResponseStream, Service};
+use camelid_api_types::rerank::{DocumentScores, RerankRequest, RerankResponse, by_cosine};
+use camelid_api_types::{ApiError, BlobOutcome, ByteStream, ErrorKind, ResponseStream, Service};
 use hyper::{Method, StatusCode};
 
 use crate::client::{Client, as_they_come, whole};
+use crate::failure::broken;
 
 #[async_trait]
 impl Service for Client {
@@ -34,6 +36,16 @@ impl Service for Client {
 
     async fn embeddings(&self, request: EmbeddingsRequest) -> Result<EmbeddingsResponse, ApiError> {
         self.post("/api/embeddings", &request).await
+    }
+
+    async fn score_documents(&self, request: &RerankRequest) -> Result<DocumentScores, ApiError> {
+        let request = RerankRequest { top_n: None, return_documents: None, ..request.clone() };
+        match self.post("/api/rerank", &request).await {
+            Ok(answer) => in_order(&answer, request.documents.len()),
+            // A server of another make, which has embeddings and no such path.
+            Err(error) if error.kind == ErrorKind::Unsupported => by_cosine(self, &request).await,
+            Err(error) => Err(error),
+        }
     }
 
     async fn list(&self) -> Result<ListResponse, ApiError> {
@@ -97,6 +109,23 @@ impl Service for Client {
             _ => BlobOutcome::Present,
         })
     }
+}
+
+/// The scores of so many documents, in the order of the request.
+fn in_order(answer: &RerankResponse, n_documents: usize) -> Result<DocumentScores, ApiError> {
+    let mut scores = vec![None; n_documents];
+    for result in &answer.results {
+        let score = scores.get_mut(result.index).ok_or_else(|| {
+            broken(format!("the answer has a score for document {} of {n_documents}", result.index))
+        })?;
+        *score = Some(result.relevance_score);
+    }
+    let n_scored = scores.iter().flatten().count();
+    let scores: Option<Vec<f32>> = scores.into_iter().collect();
+    let scores = scores.ok_or_else(|| {
+        broken(format!("the answer has scores for {n_scored} of {n_documents} documents"))
+    })?;
+    Ok(DocumentScores { scores, n_tokens: answer.usage.total_tokens })
 }
 
 /// The path of a blob. A text that would change the path is no digest anywhere.

@@ -7,8 +7,9 @@ use std::net::SocketAddr;
 use camelid_api_types::ollama::{
     ChatRequest, DoneReason, GenerateRequest, GenerateResponse, KeepAlive, Message,
 };
+use camelid_api_types::rerank::{RerankDocument, RerankRequest};
 use camelid_api_types::{ApiError, ErrorKind, Service};
-use camelid_client::Client;
+use camelid_client::{ApiKey, Client};
 use futures_util::StreamExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -218,4 +219,73 @@ async fn ping_tells_nobody_there_from_someone_else() {
     let error = client.ping().await.expect_err("nobody listens");
     assert_eq!(error.kind, ErrorKind::Unreachable);
     assert!(error.message.contains(client.base_url()), "{error}");
+}
+
+#[tokio::test]
+async fn a_key_is_shown_with_every_request() {
+    let (client, served) = serve_once(whole("200 OK", r#"{"version":"1"}"#)).await;
+    let client = client.with_key(ApiKey::new("s3cret").expect("a word"));
+    client.version().await.expect("an answer");
+    let request = served.await.expect("no panic").to_lowercase();
+    assert!(request.contains("\r\nauthorization: bearer s3cret\r\n"), "{request}");
+
+    let (client, served) = serve_once(whole("200 OK", r#"{"version":"1"}"#)).await;
+    client.version().await.expect("an answer");
+    assert!(!served.await.expect("no panic").to_lowercase().contains("authorization"));
+}
+
+fn two_documents() -> RerankRequest {
+    RerankRequest {
+        query: "q".to_owned(),
+        documents: ["a", "b"].map(|text| RerankDocument::Plain(text.to_owned())).into(),
+        top_n: Some(1),
+        ..RerankRequest::default()
+    }
+}
+
+#[tokio::test]
+async fn scores_are_the_servers_in_the_order_of_the_documents() {
+    let body = r#"{"results":[{"index":1,"relevance_score":2.5},{"index":0,"relevance_score":-1}],
+        "usage":{"total_tokens":7}}"#;
+    let (client, served) = serve_once(whole("200 OK", body)).await;
+    let scores = client.score_documents(&two_documents()).await.expect("scores");
+    assert_eq!((scores.scores, scores.n_tokens), (vec![-1.0, 2.5], 7));
+    let request = served.await.expect("no panic");
+    assert!(
+        request.starts_with("POST /base/api/rerank ") && !request.contains("top_n"),
+        "{request}"
+    );
+}
+
+#[tokio::test]
+async fn scores_that_are_not_those_of_the_documents_are_an_error() {
+    for (results, want) in [
+        (r#"{"index":1,"relevance_score":2}"#, "scores for 1 of 2 documents"),
+        (r#"{"index":2,"relevance_score":2}"#, "a score for document 2 of 2"),
+    ] {
+        let (client, _) =
+            serve_once(whole("200 OK", &format!(r#"{{"results":[{results}]}}"#))).await;
+        let error = client.score_documents(&two_documents()).await.expect_err(want);
+        assert_eq!(error.kind, ErrorKind::Transport);
+        assert!(error.message.contains(want), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_without_reranking_is_asked_for_embeddings() {
+    let (client, listener) = listen().await;
+    let served = tokio::spawn(async move {
+        let embeddings = r#"{"embeddings":[[1,0],[0.6,0.8],[0,1]],"prompt_eval_count":3}"#;
+        for (path, answer) in [
+            ("/base/api/rerank", whole("404 Not Found", "404 page not found")),
+            ("/base/api/embed", whole("200 OK", embeddings)),
+        ] {
+            let (mut stream, request) = accept(&listener).await;
+            assert!(request.starts_with(&format!("POST {path} ")), "{request}");
+            stream.write_all(answer.as_bytes()).await.expect("the client listens");
+        }
+    });
+    let scores = client.score_documents(&two_documents()).await.expect("scores");
+    assert_eq!((scores.scores, scores.n_tokens), (vec![0.6, 0.0], 3));
+    served.await.expect("no panic");
 }

@@ -12,7 +12,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use camelid_api_types::HostAddress;
+use camelid_api_types::{ApiError, ErrorKind, HostAddress};
 use tracing_subscriber::EnvFilter;
 
 use crate::{
@@ -61,7 +61,7 @@ fn settings(serve: Option<&ServeArgs>) -> Result<Settings> {
     named.map_or_else(|| Ok(Settings::default()), |path| Settings::read(&path))
 }
 
-/// Tells an error, in one line, and gives the exit code that goes with it.
+/// Tells an error, and what to do about it where that is known, and gives the exit code that goes with it.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     let is_gone = |cause: &(dyn std::error::Error + 'static)| {
         let io = cause.downcast_ref::<std::io::Error>();
@@ -71,8 +71,19 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     if error.chain().any(is_gone) {
         return ExitCode::SUCCESS;
     }
-    drop(writeln!(std::io::stderr(), "Error: {error:#}"));
+    let hint = hint(error).map(|hint| format!("\n{hint}")).unwrap_or_default();
+    drop(writeln!(std::io::stderr(), "Error: {error:#}{hint}"));
     ExitCode::FAILURE
+}
+
+/// What to do about an error, where that is not in its text.
+fn hint(error: &anyhow::Error) -> Option<&'static str> {
+    match error.downcast_ref::<ApiError>()?.kind {
+        ErrorKind::Unauthorized | ErrorKind::Forbidden => {
+            Some("The server is shown the key in CAMELID_API_KEY; see `camelid help`.")
+        }
+        _ => None,
+    }
 }
 
 /// Logs to stderr: what a server does, what else goes wrong.

@@ -153,6 +153,12 @@ fn help_lists_the_commands() {
     Options:
       -v, --version  Show version information
       -h, --help     Print help
+
+    Environment:
+      OLLAMA_HOST      Where the server listens, and where commands ask [127.0.0.1:11434]
+      OLLAMA_MODELS    The folder of the models [~/.ollama/models]
+      CAMELID_API_KEY  The key that commands show to a server that asks for one
+      CAMELID_CONFIG   A configuration file, for what the rest of the environment does not say
     ");
 }
 

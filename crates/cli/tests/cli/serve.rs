@@ -19,7 +19,11 @@ struct Server {
 impl Server {
     /// Lets the system choose a port, and reads it from the log.
     fn start() -> Self {
-        let mut child = camelid(&["serve"])
+        Self::start_with(&[])
+    }
+
+    fn start_with(flags: &[&str]) -> Self {
+        let mut child = camelid(&[&["serve"], flags].concat())
             .env("OLLAMA_HOST", "127.0.0.1:0")
             .stderr(Stdio::piped())
             .spawn()
@@ -112,6 +116,36 @@ fn the_command_line_speaks_to_a_running_server() {
     assert_eq!(run(&["run", "tiny", program::QUESTION]), program::ANSWER);
     assert!(run(&["list"]).contains("tiny:latest"));
     assert_eq!(run(&["--version"]), format!("camelid version is {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn the_command_line_shows_its_key_to_a_server_that_asks_for_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("camelid.toml");
+    // Of `s3cret`.
+    let sha256 = "1ec1c26b50d5d3c58d9583181af8076655fe00756bf7285940ba3670f99fcba0";
+    let key = format!("[[keys]]\nname = \"test\"\nsha256 = \"{sha256}\"\nscopes = [\"infer\"]\n");
+    std::fs::write(&config, key).unwrap();
+    let server = Server::start_with(&["--config", config.to_str().unwrap()]);
+    let list = |key: &str| {
+        let mut command = camelid(&["list"]);
+        command.env("OLLAMA_HOST", &server.authority).env("CAMELID_API_KEY", key);
+        let output = command.output().unwrap();
+        (
+            output.status.success(),
+            String::from_utf8([output.stdout, output.stderr].concat()).unwrap(),
+        )
+    };
+    let (is_fine, text) = list("s3cret");
+    assert!(is_fine && text.contains("tiny:latest"), "{text}");
+    for key in ["", "other"] {
+        let (is_fine, text) = list(key);
+        assert!(!is_fine && text.starts_with("Error: a valid API key is required\n"), "{text}");
+        assert!(text.contains("CAMELID_API_KEY"), "{text}");
+    }
+    let (is_fine, text) = list("two words");
+    let want = "Error: CAMELID_API_KEY: the API key must be one word of visible ASCII characters\n";
+    assert_eq!((is_fine, text.as_str()), (false, want));
 }
 
 #[test]

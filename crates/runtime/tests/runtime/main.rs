@@ -9,6 +9,7 @@
 mod extensions;
 mod management;
 mod recorded;
+mod reranking;
 
 use camelid_api_types::{
     ApiError, ErrorKind, Service,
