@@ -45,6 +45,9 @@ pub struct GenerateOptions {
     pub n_draft: usize,
     /// Log-probabilities: of each token and of so many of the likeliest in its place.
     pub logprobs: Option<usize>,
+    /// The same of the prompt's tokens, the first excepted, which follows nothing. The whole prompt
+    /// is run for that: nothing of it is taken from the cache.
+    pub prompt_logprobs: Option<usize>,
 }
 
 impl Default for GenerateOptions {
@@ -61,6 +64,7 @@ impl Default for GenerateOptions {
             grammar: None,
             n_draft: 8,
             logprobs: None,
+            prompt_logprobs: None,
         }
     }
 }
@@ -140,6 +144,9 @@ pub struct Piece {
     pub tokens: Vec<TokenId>,
     /// One for each of the tokens, where they were asked for.
     pub logprobs: Vec<Logprob>,
+    /// In the first piece, and only where they were asked for: one for each token of the prompt that
+    /// was run but the first.
+    pub prompt_logprobs: Vec<Logprob>,
     /// Set in the last piece, and only there.
     pub end: Option<End>,
 }

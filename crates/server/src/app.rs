@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::time::Instant;
 
 use camelid_api_types::ollama::{
-    ChatRequest, ChatResponse, GenerateRequest, GenerateResponse, Metrics,
+    ChatRequest, ChatResponse, GenerateRequest, GenerateResponse, Metrics, ProgressResponse,
 };
 use camelid_api_types::{ApiError, ErrorKind, ResponseStream, Service};
 use futures_util::{Stream, StreamExt, stream};
@@ -45,6 +45,27 @@ impl App {
         self.watch(self.service.chat(request)).await
     }
 
+    /// Work that reports its progress. It ends with an error when the server has waited long enough
+    /// for its end.
+    pub(crate) async fn attend(
+        &self,
+        begin: impl Future<Output = Result<ResponseStream<ProgressResponse>, ApiError>>,
+    ) -> Result<ResponseStream<ProgressResponse>, ApiError> {
+        let steps = self.unless_cut(begin).await?;
+        Ok(until_cut(steps, &self.cut_off).boxed())
+    }
+
+    /// What `work` gives, or an error when the server has waited long enough for it.
+    pub(crate) async fn unless_cut<T>(
+        &self,
+        work: impl Future<Output = Result<T, ApiError>>,
+    ) -> Result<T, ApiError> {
+        tokio::select! {
+            given = work => given,
+            () = self.cut_off.wait() => Err(shutting_down()),
+        }
+    }
+
     /// A generation that is measured, and that ends with an error when the server has waited long
     /// enough for its end.
     async fn watch<P: Measured>(
@@ -53,11 +74,7 @@ impl App {
     ) -> Result<ResponseStream<P>, ApiError> {
         let started = Instant::now();
         let waiting = self.meters.waiting.enter();
-        let parts = tokio::select! {
-            parts = begin => parts,
-            () = self.cut_off.wait() => Err(shutting_down()),
-        };
-        let parts = parts.inspect_err(|error| {
+        let parts = self.unless_cut(begin).await.inspect_err(|error| {
             if error.kind == ErrorKind::Busy {
                 self.meters.count_refusal();
             }

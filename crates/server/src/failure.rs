@@ -31,6 +31,15 @@ impl IntoResponse for Failure {
     }
 }
 
+/// Tells those who are sent away because there is no room when to ask again.
+pub(crate) async fn when_to_ask_again(mut response: Response) -> Response {
+    if response.status() == StatusCode::SERVICE_UNAVAILABLE {
+        let a_second = HeaderValue::from_static("1");
+        response.headers_mut().insert(header::RETRY_AFTER, a_second);
+    }
+    response
+}
+
 /// The status of a kind of failure.
 pub(crate) fn status_of(kind: ErrorKind) -> StatusCode {
     match kind {

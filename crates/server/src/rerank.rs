@@ -19,7 +19,7 @@ pub(crate) async fn rerank(
     Payload(request): Payload<RerankRequest>,
 ) -> Result<Response, Failure> {
     let top_n = top_n(&request)?;
-    let scored = app.service.score_documents(&request).await?;
+    let scored = app.unless_cut(app.service.score_documents(&request)).await?;
     json_response(&RerankResponse {
         results: results(scored.scores, &request, top_n),
         usage: RerankUsage { total_tokens: scored.n_tokens },

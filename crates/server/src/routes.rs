@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::routing::{MethodRouter, delete, get, head, post};
 use camelid_api_types::Service;
 
 use crate::Config;
 use crate::app::App;
+use crate::failure::when_to_ask_again;
 use crate::fallback::{KnownPaths, unknown_path, wrong_method};
 use crate::handlers::{blobs, cloud, general, health, inference, models, transfer};
 use crate::meters::Meters;
@@ -42,6 +43,7 @@ pub fn router(service: Arc<dyn Service>, config: Config) -> Router {
         .fallback(axum::routing::any(unknown_path).with_state(known))
         // The last layer is the outermost.
         .layer(from_fn(panics::catch_panics))
+        .layer(map_response(when_to_ask_again))
         .layer(from_fn_with_state(Arc::new(config.keys), auth::authorize))
         .layer(from_fn_with_state(Arc::new(config.host_filter), host_filter::filter_hosts))
         .layer(from_fn_with_state(Arc::new(config.origins), cors::cors))

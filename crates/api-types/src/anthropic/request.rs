@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::ollama::KeepAlive;
+
 /// A conversation to continue, or to count the tokens of.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -36,6 +38,8 @@ pub struct MessagesRequest {
     pub output_config: Option<OutputConfig>,
     /// Who asks, for the log: `{"user_id": "..."}`.
     pub metadata: Option<Value>,
+    /// How long the model stays loaded afterwards, as in `/api`; absent leaves it as it is.
+    pub keep_alive: Option<KeepAlive>,
 }
 
 /// One turn of a conversation.

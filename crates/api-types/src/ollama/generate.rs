@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 use super::chunk::{prepend, prepend_text};
 use super::presence::is_default;
 use super::{
-    Chunk, DebugInfo, DoneReason, Format, ImageData, KeepAlive, Logprob, Metrics, Think, ToolCall,
-    format, logprob,
+    Chunk, DebugInfo, DoneReason, Format, ImageData, KeepAlive, Logprob, Metrics, PromptLogprob,
+    Think, ToolCall, format, logprob,
 };
 use crate::{ApiError, Timestamp};
 
@@ -76,6 +76,10 @@ pub struct GenerateRequest {
     /// How many alternatives to tell with each, from 0 to [`MAX_TOP_LOGPROBS`](super::MAX_TOP_LOGPROBS).
     #[serde(skip_serializing_if = "is_default")]
     pub top_logprobs: i64,
+    /// Whether to tell how likely each token of the prompt was, with as many alternatives. Then a
+    /// `num_predict` of 0 generates nothing, and a prompt that does not fit is refused. Not Ollama's.
+    #[serde(skip_serializing_if = "is_default")]
+    pub prompt_logprobs: bool,
     /// Whether to answer with the rendered prompt and generate nothing.
     #[serde(rename = "_debug_render_only", skip_serializing_if = "is_default")]
     pub debug_render_only: bool,
@@ -147,6 +151,10 @@ pub struct GenerateResponse {
     /// How likely this part's tokens were.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub logprobs: Vec<Logprob>,
+    /// In the first part, where they were asked for: how likely the prompt's tokens were. BOS, which
+    /// the model gets without being asked, is not among them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub prompt_logprobs: Vec<PromptLogprob>,
     /// The model's name where it really runs.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub remote_model: String,
@@ -165,6 +173,7 @@ impl Chunk for GenerateResponse {
         prepend_text(&mut self.thinking, before.thinking);
         prepend(&mut self.tool_calls, before.tool_calls);
         prepend(&mut self.logprobs, before.logprobs);
+        prepend(&mut self.prompt_logprobs, before.prompt_logprobs);
     }
 
     fn is_done(&self) -> bool {

@@ -42,7 +42,7 @@ pub use image_data::{ImageData, InvalidBase64};
 pub use keep_alive::KeepAlive;
 pub use list::{Capability, ListResponse, ModelDetails, ModelSummary};
 pub use logit_bias::{LogitBias, MAX_LOGIT_BIAS};
-pub use logprob::{Logprob, MAX_TOP_LOGPROBS, TokenLogprob};
+pub use logprob::{Logprob, MAX_TOP_LOGPROBS, PromptLogprob, TokenLogprob};
 pub use manage::{CopyRequest, DeleteRequest};
 pub use message::{Message, ToolCall, ToolCallFunction};
 pub use metrics::Metrics;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::ollama::{Tool, ToolChoice};
+use crate::ollama::{KeepAlive, Tool, ToolChoice};
 
 /// A conversation to continue.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -57,6 +57,8 @@ pub struct ChatCompletionRequest {
     pub top_logprobs: Option<i64>,
     /// Who asks, for the log.
     pub user: Option<String>,
+    /// How long the model stays loaded afterwards, as in `/api`; absent leaves it as it is.
+    pub keep_alive: Option<KeepAlive>,
     /// Whether to answer with the rendered prompt and generate nothing.
     #[serde(rename = "_debug_render_only")]
     pub debug_render_only: bool,

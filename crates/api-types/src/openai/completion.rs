@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{StreamOptions, Usage};
-use crate::ollama::DebugInfo;
+use crate::ollama::{DebugInfo, KeepAlive};
 
 /// Prompts to complete.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -49,6 +49,8 @@ pub struct CompletionRequest {
     pub logit_bias: Option<Map<String, Value>>,
     /// Who asks, for the log.
     pub user: Option<String>,
+    /// How long the model stays loaded afterwards, as in `/api`; absent leaves it as it is.
+    pub keep_alive: Option<KeepAlive>,
     /// Whether to answer with the rendered prompt and generate nothing.
     #[serde(rename = "_debug_render_only")]
     pub debug_render_only: bool,
@@ -102,10 +104,10 @@ pub struct CompletionChoice {
 pub struct CompletionLogprobs {
     /// Their texts.
     pub tokens: Vec<String>,
-    /// Natural logarithms of their probabilities.
-    pub token_logprobs: Vec<f64>,
-    /// The likeliest in their places.
-    pub top_logprobs: Vec<IndexMap<String, f64>>,
+    /// Natural logarithms of their probabilities; null for a prompt's first, which follows nothing.
+    pub token_logprobs: Vec<Option<f64>>,
+    /// The likeliest in their places; null where the token has no probability either.
+    pub top_logprobs: Vec<Option<IndexMap<String, f64>>>,
     /// Where each begins in the text, in characters.
     pub text_offset: Vec<usize>,
 }

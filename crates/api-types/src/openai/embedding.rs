@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::ollama::KeepAlive;
+
 /// Texts to embed.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -21,6 +23,8 @@ pub struct EmbeddingRequest {
     /// Who asks, for the log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
+    /// How long the model stays loaded afterwards, as in `/api`; absent leaves it as it is.
+    pub keep_alive: Option<KeepAlive>,
 }
 
 /// Their embeddings.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{OutputItem, Reasoning};
-use crate::ollama::ToolChoice;
+use crate::ollama::{KeepAlive, ToolChoice};
 
 /// A turn to take. The whole conversation stands in the request: nothing is kept between two.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -49,6 +49,8 @@ pub struct ResponsesRequest {
     pub metadata: Option<Map<String, Value>>,
     /// Who asks, for the log.
     pub user: Option<String>,
+    /// How long the model stays loaded afterwards, as in `/api`; absent leaves it as it is.
+    pub keep_alive: Option<KeepAlive>,
 }
 
 /// The shape of an answer's text.

@@ -29,6 +29,9 @@ const CHECKPOINT_DISTANCE: usize = 8;
 /// Most tokens that are taken at once because a grammar forces them, and the one before.
 const MAX_FORCED: usize = 64;
 
+/// Most tokens of a prompt that are scored in one step: each has a row of logits.
+const MAX_SCORED: usize = 64;
+
 /// A request's state between steps.
 #[derive(Debug)]
 pub(super) struct Sequence {
@@ -46,6 +49,10 @@ pub(super) struct Sequence {
     /// Numbers of tokens at which a copy is to be kept, the next one last.
     checkpoints: Vec<usize>,
     n_generated: usize,
+    /// Tokens of the prompt that have a log-probability, and how many are to have one: those behind
+    /// the first, or none.
+    n_scored: usize,
+    n_to_score: usize,
     n_ctx: usize,
     options: GenerateOptions,
     sampler: Sampler,
@@ -77,6 +84,7 @@ impl Sequence {
         let Request { prompt, options, constraint, sender, place } = request;
         let n_ctx = options.n_ctx.unwrap_or(n_ctx_max).clamp(1, n_ctx_max);
         let tokens = fit_prompt(prompt, n_ctx, &options)?;
+        let n_to_score = options.prompt_logprobs.map_or(0, |_| tokens.len() - 1);
         Ok(Self {
             id,
             n_run: 0,
@@ -87,6 +95,8 @@ impl Sequence {
             is_shifted: false,
             checkpoints: Vec::new(),
             n_generated: 0,
+            n_scored: 0,
+            n_to_score,
             n_ctx,
             sampler: Sampler::new(options.sampler.clone())?,
             text: TextStream::new(),
@@ -168,6 +178,8 @@ impl Sequence {
 
     /// Puts the next tokens into a batch, at most `room`.
     pub(super) fn add_to(&mut self, batch: &mut Batch, room: usize) {
+        let scored = self.n_scored..self.n_to_score;
+        let room = if scored.is_empty() { room } else { room.min(MAX_SCORED) };
         let n = self.n_pending().min(room);
         if n == 0 {
             return;
@@ -175,7 +187,10 @@ impl Sequence {
         self.started.get_or_insert_with(Instant::now);
         let end = (self.n_run + n).min(self.checkpoints.last().copied().unwrap_or(usize::MAX));
         let pos = u32::try_from(self.n_run).expect("a context is shorter than 2^32 tokens");
-        batch.push_slice(self.id, pos, &self.tokens[self.n_run..end], end == self.tokens.len());
+        for (i, pos) in (self.n_run..end).zip(pos..) {
+            let is_last = i + 1 == self.tokens.len();
+            batch.push(self.id, pos, self.tokens[i], is_last || scored.contains(&i));
+        }
         self.n_run = end;
         self.is_on_track = true;
     }
@@ -185,6 +200,11 @@ impl Sequence {
     pub(super) fn take_logits(&mut self, logits: &[f32], tokenizer: &Tokenizer) {
         if self.is_done || !self.is_on_track {
             return;
+        }
+        if let Some(n) = self.options.prompt_logprobs.filter(|_| self.n_scored < self.n_to_score) {
+            self.n_scored += 1;
+            let token = self.tokens[self.n_scored];
+            return self.piece.prompt_logprobs.push(logprob(logits, token, n));
         }
         self.prompt_done.get_or_insert_with(Instant::now);
         if self.options.n_predict == Some(0) {
@@ -325,9 +345,11 @@ impl Sequence {
         is_here.then(|| self.tokens[..self.n_run].to_vec())
     }
 
-    /// The tokens that need not be run if somebody has run them: the last one's logits are needed.
+    /// The tokens that need not be run if somebody has run them: the last one's logits are needed,
+    /// and those of all where the prompt is scored.
     pub(super) fn reusable(&self) -> &[TokenId] {
-        &self.tokens[..self.tokens.len() - 1]
+        let n = if self.n_to_score > 0 { 0 } else { self.tokens.len() - 1 };
+        &self.tokens[..n]
     }
 
     /// How many of these tokens this sequence begins with and has run.

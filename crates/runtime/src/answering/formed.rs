@@ -22,7 +22,9 @@ pub(super) struct Formed {
 }
 
 impl Formed {
-    pub(super) fn new(model: Arc<Loaded>, options: GenerateOptions, marked: String) -> Self {
+    pub(super) fn new(model: Arc<Loaded>, mut options: GenerateOptions, marked: String) -> Self {
+        // The first beginning has told them.
+        options.prompt_logprobs = None;
         Self { model, options, written: marked }
     }
 

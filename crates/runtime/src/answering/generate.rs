@@ -45,7 +45,8 @@ impl Runtime {
         if !request.suffix.is_empty() && !prompting.capabilities().insert {
             return Err(does_not_support(&entry, "insert"));
         }
-        let mut ready = self.ready(&entry, manner!(request)).await?;
+        let prompt_logprobs = request.prompt_logprobs.then_some(request.top_logprobs);
+        let mut ready = self.ready(&entry, manner!(request, prompt_logprobs)).await?;
         if request.is_empty() {
             return Ok(once(done(DoneReason::Load)));
         }
@@ -55,13 +56,14 @@ impl Runtime {
             let debug_info = Some(ready.debug_info(prompt)?);
             return Ok(once(GenerateResponse { debug_info, ..part() }));
         }
-        let echo = request.echo.then(|| GenerateResponse {
-            response: match request.prompt_tokens {
+        let mut echo = (request.echo || request.prompt_logprobs).then(part);
+        if let Some(echo) = echo.as_mut().filter(|_| request.echo) {
+            echo.response = match request.prompt_tokens {
                 Some(_) => ready.text_of(prompt.clone()),
                 None => request.prompt.clone(),
-            },
-            ..part()
-        });
+            };
+        }
+        let is_given_as_tokens = request.prompt_tokens.is_some();
         ready.timing.n_messages_dropped = n_messages_dropped;
         // Without a parser nobody could tell the thought from the answer.
         let formed = match parser {
@@ -74,7 +76,10 @@ impl Runtime {
             _ => None,
         };
         let shape = GenerateShape { model: request.model, timing: ready.timing, context };
-        let reply = Reply::begin(generation, ready.model, shape, parser, formed).await?;
+        let mut reply = Reply::begin(generation, ready.model, shape, parser, formed).await?;
+        if let Some(echo) = echo.as_mut().filter(|_| request.prompt_logprobs) {
+            echo.prompt_logprobs = reply.prompt_logprobs(is_given_as_tokens);
+        }
         Ok(stream::iter(echo.map(Ok)).chain(reply).boxed())
     }
 }

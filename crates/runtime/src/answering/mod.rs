@@ -44,11 +44,16 @@ struct Manner<'a> {
     format: Option<&'a Format>,
     /// How many beside each token's own, where any are asked for.
     logprobs: Option<i64>,
+    /// The same for the prompt's tokens.
+    prompt_logprobs: Option<i64>,
 }
 
-/// Both kinds of request that generate have these fields.
+/// Both kinds of request that generate have these fields, and one has `prompt_logprobs` too.
 macro_rules! manner {
     ($request:expr) => {
+        manner!($request, None)
+    };
+    ($request:expr, $prompt_logprobs:expr) => {
         crate::answering::Manner {
             options: $request.options.as_ref(),
             keep_alive: $request.keep_alive,
@@ -56,6 +61,7 @@ macro_rules! manner {
             shift: $request.shift,
             format: $request.format.as_ref(),
             logprobs: $request.logprobs.then_some($request.top_logprobs),
+            prompt_logprobs: $prompt_logprobs,
         }
     };
 }
@@ -99,12 +105,14 @@ impl Runtime {
         let (model, needs) = self.acquire(entry, &options, manner.keep_alive).await?;
         let shift = manner.shift.unwrap_or(model.engine.spec().architecture != "deepseek2");
         let grammar = manner.format.map(options::grammar).transpose()?;
+        let count = |n| usize::try_from(n).unwrap_or(0);
         let rules = Rules {
             n_ctx: needs.n_ctx,
             truncate: manner.truncate.unwrap_or(true),
             shift,
             grammar,
-            logprobs: manner.logprobs.map(|n| usize::try_from(n).unwrap_or(0)),
+            logprobs: manner.logprobs.map(count),
+            prompt_logprobs: manner.prompt_logprobs.map(count),
         };
         let timing =
             Timing { started, load: started.elapsed(), n_messages_dropped: 0, n_prompt_asked: 0 };

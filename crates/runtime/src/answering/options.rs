@@ -81,11 +81,12 @@ fn tell_once(option: &str, what: &str) {
 pub(crate) fn needs(options: &Options, default_n_ctx: usize, n_ctx_train: usize) -> Needs {
     let count =
         |n: Option<i64>| n.and_then(|n| usize::try_from(n).ok()).and_then(NonZeroUsize::new);
+    let rope = rope(options);
     Needs {
-        n_ctx: n_ctx(options, default_n_ctx, n_ctx_train),
+        n_ctx: n_ctx(options, default_n_ctx, reach(n_ctx_train, rope)),
         n_batch: count(options.num_batch),
         n_threads: count(options.num_thread),
-        rope: rope(options),
+        rope,
     }
 }
 
@@ -97,7 +98,19 @@ fn rope(options: &Options) -> RopeOptions {
     }
 }
 
-/// The context a request wants, in tokens: at least 4, at most what the model was trained on.
+/// How many tokens a model can tell apart by position: those it was trained on, and more where the
+/// request slows its ropes down, so that more positions fall between the same angles.
+fn reach(n_ctx_train: usize, rope: RopeOptions) -> usize {
+    match rope.freq_scale {
+        Some(scale) if scale > 0.0 && scale < 1.0 => {
+            // Rounded down, and up to the largest count there is.
+            (n_ctx_train as f64 / f64::from(scale)) as usize
+        }
+        _ => n_ctx_train,
+    }
+}
+
+/// The context a request wants, in tokens: at least 4, at most what the model can tell apart.
 fn n_ctx(options: &Options, default: usize, n_ctx_train: usize) -> usize {
     let wanted = match options.num_ctx {
         Some(n) if n > 0 => usize::try_from(n).unwrap_or(usize::MAX),
@@ -135,26 +148,34 @@ pub(crate) struct Rules {
     pub(crate) grammar: Option<Grammar>,
     /// How many log-probabilities go with each token, where they are asked for.
     pub(crate) logprobs: Option<usize>,
+    /// The same for the prompt's tokens.
+    pub(crate) prompt_logprobs: Option<usize>,
 }
 
 /// The engine's options for one generation.
 pub(crate) fn to_engine(options: &Options, rules: &Rules) -> GenerateOptions {
-    let &Rules { n_ctx, truncate, shift, ref grammar, logprobs } = rules;
+    let &Rules { n_ctx, truncate, shift, ref grammar, logprobs, prompt_logprobs } = rules;
+    let is_scored = prompt_logprobs.is_some();
     let bound = n_ctx.saturating_mul(MAX_CONTEXTS);
     // Zero, like a negative number, asks for as much as there is.
     let asked = options.num_predict.filter(|&n| n > 0).and_then(|n| usize::try_from(n).ok());
     let mut engine = GenerateOptions::default();
-    engine.n_predict = Some(asked.unwrap_or(bound).min(bound));
+    engine.n_predict = match options.num_predict {
+        // It is the prompt that is asked about.
+        Some(0) if is_scored => Some(0),
+        _ => Some(asked.unwrap_or(bound).min(bound)),
+    };
     engine.n_ctx = Some(n_ctx);
     // Negative keeps the whole prompt; the engine cuts that down to what leaves room.
     engine.n_keep = usize::try_from(options.num_keep.unwrap_or(4)).unwrap_or(usize::MAX);
     engine.long_prompt =
-        if truncate && shift { LongPrompt::DropMiddle } else { LongPrompt::Refuse };
+        if truncate && shift && !is_scored { LongPrompt::DropMiddle } else { LongPrompt::Refuse };
     engine.shift = shift;
     engine.sampler = sampler(options, n_ctx);
     engine.stop = options.stop.clone().unwrap_or_default();
     engine.grammar = grammar.clone();
     engine.logprobs = logprobs;
+    engine.prompt_logprobs = prompt_logprobs;
     engine
 }
 
@@ -208,7 +229,14 @@ mod tests {
     use super::*;
 
     fn rules(n_ctx: usize) -> Rules {
-        Rules { n_ctx, truncate: true, shift: true, grammar: None, logprobs: None }
+        Rules {
+            n_ctx,
+            truncate: true,
+            shift: true,
+            grammar: None,
+            logprobs: None,
+            prompt_logprobs: None,
+        }
     }
 
     #[test]
@@ -239,10 +267,43 @@ mod tests {
     }
 
     #[test]
+    fn slower_ropes_reach_further() {
+        let n_ctx = |scale| {
+            let options = Options {
+                num_ctx: Some(1 << 20),
+                rope_frequency_scale: scale,
+                ..Options::default()
+            };
+            needs(&options, 4096, 2048).n_ctx
+        };
+        for (scale, want) in [
+            (None, 2048),
+            (Some(0.0), 2048),
+            (Some(0.25), 8192),
+            (Some(2.0), 2048),
+            (Some(-0.5), 2048),
+            (Some(f32::NAN), 2048),
+        ] {
+            assert_eq!(n_ctx(scale), want, "{scale:?}");
+        }
+    }
+
+    #[test]
     fn a_generation_is_bounded_by_ten_contexts() {
         for (asked, got) in [(None, 1000), (Some(-1), 1000), (Some(0), 1000), (Some(7), 7)] {
             let options = Options { num_predict: asked, ..Options::default() };
             assert_eq!(to_engine(&options, &rules(100)).n_predict, Some(got), "{asked:?}");
+        }
+    }
+
+    #[test]
+    fn a_prompt_that_is_scored_is_whole_and_may_be_all_there_is() {
+        let rules = Rules { prompt_logprobs: Some(3), ..rules(100) };
+        for (asked, got) in [(None, 1000), (Some(0), 0), (Some(7), 7)] {
+            let options = Options { num_predict: asked, ..Options::default() };
+            let engine = to_engine(&options, &rules);
+            assert_eq!((engine.n_predict, engine.prompt_logprobs), (Some(got), Some(3)));
+            assert_eq!(engine.long_prompt, LongPrompt::Refuse);
         }
     }
 

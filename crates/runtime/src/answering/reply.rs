@@ -12,7 +12,10 @@ use std::{
 
 use camelid_api_types::{
     ApiError, Timestamp,
-    ollama::{ChatResponse, DoneReason, GenerateResponse, Logprob, Message, Metrics, TokenLogprob},
+    ollama::{
+        ChatResponse, DoneReason, GenerateResponse, Logprob, Message, Metrics, PromptLogprob,
+        TokenLogprob,
+    },
 };
 use camelid_engine::{End, EndReason, Generation, Piece, TokenId, Tokenizer};
 use camelid_template::{Event, OutputParser};
@@ -98,6 +101,8 @@ pub(crate) struct Reply<S: Shape> {
     beginning: Option<JoinHandle<camelid_engine::Result<Generation>>>,
     /// Parts that are ready.
     ready: VecDeque<S::Part>,
+    /// How likely the engine found the prompt's tokens but the first; of its first piece.
+    prompt_logprobs: Vec<camelid_engine::Logprob>,
     /// Whether nothing more is to be said.
     is_over: bool,
 }
@@ -120,13 +125,32 @@ impl<S: Shape> Reply<S> {
             formed,
             beginning: None,
             ready: VecDeque::new(),
+            prompt_logprobs: Vec::new(),
             is_over: false,
         };
         let first = StreamExt::next(&mut reply.generation).await.transpose();
-        if let Some(piece) = first.map_err(|error| from_engine(&error))? {
+        if let Some(mut piece) = first.map_err(|error| from_engine(&error))? {
+            reply.prompt_logprobs = std::mem::take(&mut piece.prompt_logprobs);
             reply.receive(&piece);
         }
         Ok(reply)
+    }
+
+    /// How likely the prompt's tokens were, where that was asked for. BOS is told only where the
+    /// request gave tokens: in front of a text, nobody but the model asked for it.
+    pub(crate) fn prompt_logprobs(&mut self, is_given_as_tokens: bool) -> Vec<PromptLogprob> {
+        let tokenizer = self.model.engine.tokenizer();
+        let tokens = self.generation.prompt_tokens();
+        let logprobs = std::mem::take(&mut self.prompt_logprobs);
+        let first = tokens.first().map(|&token| PromptLogprob {
+            token: text_of(token, tokenizer),
+            bytes: tokenizer.bytes(token).to_vec(),
+            ..PromptLogprob::default()
+        });
+        let bos = tokenizer.vocab().special().bos.filter(|_| tokenizer.vocab().add_bos());
+        let skips_first = !is_given_as_tokens && tokens.first().copied() == bos && bos.is_some();
+        let others = logprobs.iter().map(|logprob| to_wire(logprob, tokenizer).into());
+        first.into_iter().filter(|_| !skips_first).chain(others).collect()
     }
 
     fn receive(&mut self, piece: &Piece) {
@@ -180,8 +204,13 @@ impl<S: Shape> Reply<S> {
     }
 }
 
+/// What a token adds to a text.
+fn text_of(token: TokenId, tokenizer: &Tokenizer) -> String {
+    String::from_utf8_lossy(tokenizer.bytes(token)).into_owned()
+}
+
 fn to_wire(logprob: &camelid_engine::Logprob, tokenizer: &Tokenizer) -> Logprob {
-    let text = |token: TokenId| String::from_utf8_lossy(tokenizer.bytes(token)).into_owned();
+    let text = |token| text_of(token, tokenizer);
     let (chosen, token) = (logprob.chosen, text(logprob.chosen.token));
     let top = logprob.top.iter().map(|top| TokenLogprob {
         token: text(top.token),

@@ -149,3 +149,36 @@ async fn the_tokens_of_a_prompt_can_be_counted() {
     let info = chat(request).await.unwrap().debug_info.unwrap();
     assert_eq!(info.token_count, 15);
 }
+
+#[tokio::test]
+async fn a_prompt_s_tokens_are_as_likely_as_if_they_had_been_generated() {
+    let raw = |prompt: &str, n: i64| GenerateRequest {
+        raw: true,
+        logprobs: true,
+        top_logprobs: 1,
+        options: options(json!({"temperature": 0, "num_predict": n})),
+        ..generate_request(prompt)
+    };
+    let prompt = "Once upon a time";
+    let said = generate(raw(prompt, 3)).await.unwrap();
+    let all = format!("{prompt}{}", said.response);
+    let request = GenerateRequest { prompt_logprobs: true, ..raw(&all, 0) };
+    let scored = generate(request.clone()).await.unwrap();
+    let told = &scored.prompt_logprobs;
+    assert_eq!(told.iter().map(|l| l.token.as_str()).collect::<String>(), all);
+    assert_eq!((told[0].logprob, told[0].top_logprobs.len()), (None, 0));
+    assert_eq!((scored.response.as_str(), scored.logprobs.len()), ("", 0));
+    assert_eq!((scored.done_reason, scored.metrics.eval_count), (Some(DoneReason::Length), 0));
+    let tail = &told[told.len() - said.logprobs.len()..];
+    for (told, said) in tail.iter().zip(&said.logprobs) {
+        assert_eq!(told.token, said.token);
+        assert!((told.logprob.unwrap() - said.logprob).abs() < 1e-3, "{told:?} {said:?}");
+        assert_eq!(told.top_logprobs[0].token, said.token, "greedily chosen");
+    }
+    // Among other parts they are the first one's, with the prompt where it is to be echoed.
+    let request = GenerateRequest { echo: true, ..request };
+    let parts: Vec<_> =
+        runtime().generate(request).await.unwrap().try_collect::<Vec<_>>().await.unwrap();
+    assert_eq!((&parts[0].response, parts[0].prompt_logprobs.len()), (&all, told.len()));
+    assert!(parts[1..].iter().all(|part| part.prompt_logprobs.is_empty()));
+}

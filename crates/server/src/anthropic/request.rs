@@ -38,6 +38,7 @@ pub(super) fn to_native(request: MessagesRequest) -> Result<ChatRequest, ApiErro
         tool_choice: choice.map(tool_choice).transpose()?,
         parallel_tool_calls: choice.map(|choice| !choice.disable_parallel_tool_use),
         think: think(thinking, config)?,
+        keep_alive: request.keep_alive,
         format: format(config)?,
         stream: Some(request.stream),
         options: Some(options),

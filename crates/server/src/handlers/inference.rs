@@ -32,7 +32,7 @@ pub(crate) async fn embed(
     State(app): State<App>,
     Payload(request): Payload<EmbedRequest>,
 ) -> Result<Response, Failure> {
-    json_response(&app.service.embed(request).await?)
+    json_response(&app.unless_cut(app.service.embed(request)).await?)
 }
 
 /// `POST /api/embeddings`
@@ -40,5 +40,5 @@ pub(crate) async fn embeddings(
     State(app): State<App>,
     Payload(request): Payload<EmbeddingsRequest>,
 ) -> Result<Response, Failure> {
-    json_response(&app.service.embeddings(request).await?)
+    json_response(&app.unless_cut(app.service.embeddings(request)).await?)
 }

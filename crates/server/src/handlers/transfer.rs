@@ -15,7 +15,7 @@ pub(crate) async fn create(
     Payload(request): Payload<CreateRequest>,
 ) -> Result<Response, Failure> {
     let is_streamed = request.stream.unwrap_or(true);
-    progress(app.service.create(request).await?, is_streamed).await
+    progress(app.attend(app.service.create(request)).await?, is_streamed).await
 }
 
 /// `POST /api/pull`
@@ -24,7 +24,7 @@ pub(crate) async fn pull(
     Payload(request): Payload<PullRequest>,
 ) -> Result<Response, Failure> {
     let is_streamed = request.stream.unwrap_or(true);
-    progress(app.service.pull(request).await?, is_streamed).await
+    progress(app.attend(app.service.pull(request)).await?, is_streamed).await
 }
 
 /// `POST /api/push`
@@ -33,5 +33,5 @@ pub(crate) async fn push(
     Payload(request): Payload<PushRequest>,
 ) -> Result<Response, Failure> {
     let is_streamed = request.stream.unwrap_or(true);
-    progress(app.service.push(request).await?, is_streamed).await
+    progress(app.attend(app.service.push(request)).await?, is_streamed).await
 }

@@ -38,6 +38,7 @@ pub(super) fn plan(mut request: ChatCompletionRequest) -> Result<ChatPlan, ApiEr
         tools: request.tools,
         tool_choice: request.tool_choice,
         parallel_tool_calls: request.parallel_tool_calls,
+        keep_alive: request.keep_alive,
         stream: Some(request.stream),
         format: format(request.response_format)?,
         think: think(effort.or(request.reasoning_effort).as_deref())?,
@@ -121,14 +122,15 @@ mod tests {
             "n": 2, "logit_bias": {"5": -100}, "response_format": {"type": "json_object"},
             "tools": [{"type": "function", "function": {"name": "now"}}], "tool_choice": "required",
             "parallel_tool_calls": false, "reasoning_effort": "low", "logprobs": true,
-            "top_logprobs": 2, "user": "u", "service_tier": "auto"
+            "top_logprobs": 2, "user": "u", "service_tier": "auto",
+            "keep_alive": "90s"
         });
         let want = json!({
             "model": "m", "messages": messages, "stream": true,
             "tools": [{"type": "function",
                 "function": {"name": "now", "parameters": {"type": "", "properties": null}}}],
             "tool_choice": "required", "parallel_tool_calls": false, "format": "json",
-            "think": "low", "logprobs": true, "top_logprobs": 2,
+            "think": "low", "logprobs": true, "top_logprobs": 2, "keep_alive": "1m30s",
             "options": {
                 "num_predict": 4, "temperature": 0.0, "top_p": 0.5, "frequency_penalty": 1.0,
                 "presence_penalty": -1.0, "seed": 9, "logit_bias": {"5": -100},

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use camelid_api_types::ApiError;
-use camelid_api_types::ollama::{DoneReason, GenerateResponse, Logprob};
+use camelid_api_types::ollama::{DoneReason, GenerateResponse};
 use camelid_api_types::openai::{
     Completion, CompletionChoice, CompletionLogprobs, ErrorBody, Usage,
 };
@@ -45,8 +45,7 @@ pub(super) fn whole(
             of_prompt.sort_by_key(|answer| Reverse(likelihood(answer)));
         }
         for answer in of_prompt.iter_mut().take(layout.n) {
-            let logprobs = std::mem::take(&mut answer.logprobs);
-            let logprobs = logprobs_at(&logprobs, 0, layout.includes_logprobs);
+            let logprobs = layout.includes_logprobs.then(|| logprobs_at(answer, 0));
             choices.push(CompletionChoice {
                 text: std::mem::take(&mut answer.response),
                 index: choices.len(),
@@ -81,25 +80,20 @@ fn likelihood(answer: &GenerateResponse) -> impl Ord + use<> {
     if answer.logprobs.is_empty() { i64::MIN } else { nano }
 }
 
-/// The four lists, for tokens whose text begins after `offset` characters.
-fn logprobs_at(
-    logprobs: &[Logprob],
-    mut offset: usize,
-    is_wanted: bool,
-) -> Option<CompletionLogprobs> {
-    if !is_wanted {
-        return None;
-    }
+/// The four lists, for an answer's tokens, the first of which begins after `offset` characters.
+fn logprobs_at(answer: &GenerateResponse, mut offset: usize) -> CompletionLogprobs {
+    let of_prompt = answer.prompt_logprobs.iter().map(|l| (&l.token, l.logprob, &l.top_logprobs));
+    let of_answer = answer.logprobs.iter().map(|l| (&l.token, Some(l.logprob), &l.top_logprobs));
     let mut lists = CompletionLogprobs::default();
-    for Logprob { token, logprob, top_logprobs, .. } in logprobs {
+    for (token, logprob, top) in of_prompt.chain(of_answer) {
         lists.text_offset.push(offset);
         offset += token.chars().count();
         lists.tokens.push(token.clone());
-        lists.token_logprobs.push(*logprob);
-        let top = top_logprobs.iter().map(|top| (top.token.clone(), top.logprob));
-        lists.top_logprobs.push(top.collect());
+        lists.token_logprobs.push(logprob);
+        let top = top.iter().map(|top| (top.token.clone(), top.logprob));
+        lists.top_logprobs.push(logprob.is_some().then(|| top.collect()));
     }
-    Some(lists)
+    lists
 }
 
 /// Answers on their way out in chunks.
@@ -139,17 +133,18 @@ impl Translator for CompletionStream {
                 usage => *usage = Some(Usage::of(&part.metrics)),
             }
         }
+        let n_sent = &mut self.n_sent[index];
+        let logprobs = self.layout.includes_logprobs.then(|| logprobs_at(&part, *n_sent));
+        let logprobs = logprobs.filter(|lists| !lists.tokens.is_empty());
         if part.response.is_empty() && part.logprobs.is_empty() && !part.done {
             // Thinking, which has no place in a completion.
             return Vec::new();
         }
-        let n_sent = &mut self.n_sent[index];
-        let logprobs = logprobs_at(&part.logprobs, *n_sent, self.layout.includes_logprobs);
         *n_sent += part.response.chars().count();
         let choice = CompletionChoice {
             text: part.response,
             index,
-            logprobs: logprobs.filter(|lists| !lists.tokens.is_empty()),
+            logprobs,
             finish_reason: part.done_reason.as_ref().map(DoneReason::as_str).map(str::to_owned),
         };
         let usage = self.includes_usage.then(Usage::default);
@@ -172,7 +167,7 @@ impl Translator for CompletionStream {
 
 #[cfg(test)]
 mod tests {
-    use camelid_api_types::ollama::Metrics;
+    use camelid_api_types::ollama::{Logprob, Metrics, PromptLogprob};
     use serde_json::{Value, json};
 
     use super::*;
@@ -213,14 +208,15 @@ mod tests {
 
     #[test]
     fn probabilities_come_in_four_lists() {
-        let tokens = [answer("é", -1.0).logprobs, answer("b", -2.0).logprobs].concat();
-        let lists = serde_json::to_value(logprobs_at(&tokens, 4, true)).expect("data");
+        let first = PromptLogprob { token: "é".to_owned(), ..PromptLogprob::default() };
+        let second = PromptLogprob { token: "x".to_owned(), logprob: Some(-3.0), ..first.clone() };
+        let answer = GenerateResponse { prompt_logprobs: vec![first, second], ..answer("b", -2.0) };
+        let lists = serde_json::to_value(logprobs_at(&answer, 4)).expect("data");
         let want = json!({
-            "tokens": ["é", "b"], "token_logprobs": [-1.0, -2.0], "top_logprobs": [{}, {}],
-            "text_offset": [4, 5]
+            "tokens": ["é", "x", "b"], "token_logprobs": [null, -3.0, -2.0],
+            "top_logprobs": [null, {}, {}], "text_offset": [4, 5, 6]
         });
         assert_eq!(lists, want);
-        assert_eq!(logprobs_at(&tokens, 0, false), None);
     }
 
     #[test]

@@ -51,14 +51,21 @@ pub(super) fn plan(mut request: CompletionRequest) -> Result<CompletionPlan, Api
         return Err(ApiError::bad_request(message));
     }
     let includes_logprobs = request.logprobs.is_some();
-    if request.echo && includes_logprobs {
-        return Err(ApiError::bad_request("logprobs of an echoed prompt are not available"));
+    let scores_prompt = request.echo && includes_logprobs;
+    if scores_prompt && !request.suffix.is_empty() {
+        return Err(ApiError::bad_request(
+            "logprobs of an echoed prompt are not available with a suffix",
+        ));
     }
     let options = options(&mut request)?.into_map();
     let native = GenerateRequest {
         model: request.model,
         suffix: request.suffix,
         echo: request.echo,
+        // What is told of the text's tokens has to be about that text, and not about a template's.
+        raw: scores_prompt,
+        prompt_logprobs: scores_prompt,
+        keep_alive: request.keep_alive,
         stream: Some(request.stream),
         // The likeliest answers are found by the probabilities of their tokens.
         logprobs: includes_logprobs || best_of > n,
@@ -211,6 +218,17 @@ mod tests {
     }
 
     #[test]
+    fn a_prompt_that_is_echoed_with_probabilities_goes_to_the_model_as_it_is() {
+        let asked = |request: Value| {
+            let plan = planned(&request).expect("valid");
+            (plan.requests[0].raw, plan.requests[0].prompt_logprobs)
+        };
+        assert_eq!(asked(json!({"prompt": "a", "echo": true, "logprobs": 0})), (true, true));
+        assert_eq!(asked(json!({"prompt": "a", "echo": true})), (false, false));
+        assert_eq!(asked(json!({"prompt": "a", "logprobs": 5})), (false, false));
+    }
+
+    #[test]
     fn answers_to_one_prompt_stand_together() {
         let plan = planned(&json!({"prompt": ["a", "b"], "n": 2, "best_of": 3})).expect("valid");
         let prompts: Vec<&str> = plan.requests.iter().map(|r| r.prompt.as_str()).collect();
@@ -229,8 +247,8 @@ mod tests {
             (json!({"stream": true, "best_of": 2}), "best_of cannot be streamed"),
             (json!({"stop": ["a", 5]}), "invalid type for 'stop' field: float64"),
             (
-                json!({"echo": true, "logprobs": 1}),
-                "logprobs of an echoed prompt are not available",
+                json!({"echo": true, "logprobs": 1, "suffix": "!"}),
+                "logprobs of an echoed prompt are not available with a suffix",
             ),
             (
                 json!({"prompt": many}),

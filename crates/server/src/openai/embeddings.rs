@@ -29,7 +29,7 @@ pub(crate) async fn embeddings(State(app): State<App>, request: Request) -> Resp
 
 async fn answer(app: App, request: Request) -> Result<Response, Refusal> {
     let (native, encoding) = to_native(read(&app, request).await?)?;
-    let answer = app.service.embed(native).await.map_err(Refusal::by_service)?;
+    let answer = app.unless_cut(app.service.embed(native)).await.map_err(Refusal::by_service)?;
     Ok(json_line(&list(answer, encoding))?)
 }
 
@@ -39,6 +39,7 @@ fn to_native(request: EmbeddingRequest) -> Result<(EmbedRequest, Encoding), ApiE
         model: request.model,
         input: input(request.input)?,
         dimensions: request.dimensions.unwrap_or(0),
+        keep_alive: request.keep_alive,
         ..EmbedRequest::default()
     };
     Ok((native, encoding))

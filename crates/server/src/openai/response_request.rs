@@ -34,6 +34,7 @@ pub(super) fn to_native(request: &ResponsesRequest) -> Result<ChatRequest, ApiEr
         tools: tools(&request.tools)?,
         tool_choice: request.tool_choice.clone(),
         parallel_tool_calls: request.parallel_tool_calls,
+        keep_alive: request.keep_alive,
         stream: Some(request.stream),
         format: text_format(request.text.as_ref())?,
         think: think(effort)?,

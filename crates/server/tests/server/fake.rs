@@ -8,7 +8,8 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use camelid_api_types::ollama::{
-    ChatRequest, ChatResponse, GenerateRequest, GenerateResponse, ListResponse, VersionResponse,
+    ChatRequest, ChatResponse, GenerateRequest, GenerateResponse, ListResponse, ProgressResponse,
+    PullRequest, VersionResponse,
 };
 use camelid_api_types::{ApiError, ResponseStream, Service};
 use camelid_server::{Config, router};
@@ -37,6 +38,7 @@ pub(crate) enum Script<T> {
 pub(crate) struct Fake {
     pub(crate) generate: Script<GenerateResponse>,
     pub(crate) chat: Script<ChatResponse>,
+    pub(crate) pull: Script<ProgressResponse>,
     pub(crate) list: ListResponse,
     /// The prompts that were asked.
     pub(crate) prompts: Mutex<Vec<String>>,
@@ -53,6 +55,7 @@ impl Fake {
                 ["H", "ey"].map(part).into_iter().chain([done()]).map(Ok).collect(),
             ),
             chat: Script::Parts(Vec::new()),
+            pull: Script::Parts(Vec::new()),
             list: ListResponse::default(),
             prompts: Mutex::default(),
             dropped,
@@ -125,6 +128,13 @@ impl Service for Fake {
 
     async fn chat(&self, _request: ChatRequest) -> Result<ResponseStream<ChatResponse>, ApiError> {
         self.play(self.chat.clone()).await
+    }
+
+    async fn pull(
+        &self,
+        _request: PullRequest,
+    ) -> Result<ResponseStream<ProgressResponse>, ApiError> {
+        self.play(self.pull.clone()).await
     }
 
     async fn list(&self) -> Result<ListResponse, ApiError> {

@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::http::Request;
-use camelid_api_types::ollama::{GenerateResponse, Metrics};
+use camelid_api_types::ollama::{GenerateResponse, Metrics, ProgressResponse};
 use camelid_server::{ApiKey, Config, CutOff, Scope};
 use serde_json::Value;
 
@@ -112,12 +112,14 @@ async fn a_server_that_is_cut_off_is_not_ready_and_begins_nothing() {
     let refused = post(&router, "/api/generate", "{}").await;
     assert_eq!(refused.status.as_u16(), 503);
     assert_eq!(refused.body, r#"{"error":"the server is shutting down"}"#);
+    assert_eq!(refused.header("retry-after"), Some("1"));
 }
 
 #[tokio::test]
 async fn a_stream_that_is_cut_off_ends_with_an_error_in_its_dialect() {
     for (path, want) in [
         ("/api/generate", "{\"error\":\"the server is shutting down\"}\n"),
+        ("/api/pull", "{\"error\":\"the server is shutting down\"}\n"),
         (
             "/v1/completions",
             "data: {\"error\":{\"message\":\"the server is shutting down\",\"type\":\"api_error\",\"param\":null,\"code\":null}}\n\n",
@@ -125,7 +127,11 @@ async fn a_stream_that_is_cut_off_ends_with_an_error_in_its_dialect() {
     ] {
         let cut_off = CutOff::default();
         let config = Config { cut_off: cut_off.clone(), ..Config::default() };
-        let router = Fake::generating(Script::Endless(vec![part("Hey")])).router_with(config);
+        let fake = Fake {
+            pull: Script::Endless(vec![ProgressResponse::status("Hey")]),
+            ..Fake::generating(Script::Endless(vec![part("Hey")]))
+        };
+        let router = fake.router_with(config);
         let answer = tokio::spawn(async move { post(&router, path, r#"{"stream":true}"#).await });
         // The answer begins, and then nothing comes.
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;

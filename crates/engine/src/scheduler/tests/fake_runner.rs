@@ -93,7 +93,8 @@ impl FakeRunner {
         }
     }
 
-    fn logits_after(&self, seen: &[TokenId]) -> Vec<f32> {
+    /// What follows a text.
+    pub(super) fn logits_after(&self, seen: &[TokenId]) -> Vec<f32> {
         let (n_possible, n_recent) = self.narrow.unwrap_or((self.n_vocab, seen.len()));
         let mut hasher = DefaultHasher::new();
         seen[seen.len().saturating_sub(n_recent)..].hash(&mut hasher);

@@ -1,6 +1,7 @@
 //! What requests take over from others.
 
 use super::{fake_runner::*, *};
+use crate::logprobs::logprob;
 
 fn n_cached(receiver: &Receiver<Result<Piece>>) -> usize {
     collect(receiver).2.unwrap().unwrap().stats.n_prompt_cached
@@ -44,6 +45,39 @@ fn the_same_request_again_runs_one_token_of_its_prompt() {
         .collect();
     assert_eq!(answers[0].0, answers[1].0);
     assert_eq!(answers[1].2.as_ref().unwrap().as_ref().unwrap().stats.n_prompt_cached, 11);
+}
+
+#[test]
+fn a_scored_prompt_is_run_as_a_whole_beside_others() {
+    let mut s = scheduler(LIMITS);
+    let prompt: Vec<TokenId> = (300..340).collect();
+    let _same = ask(&mut s, &prompt, &options(1, 1));
+    run_to_end(&mut s);
+    let _other = ask(&mut s, &[5], &options(20, 1));
+    s.step();
+    let scored = GenerateOptions { prompt_logprobs: Some(2), ..options(0, 1) };
+    let receiver = ask(&mut s, &prompt, &scored);
+    run_to_end(&mut s);
+    let first = receiver.try_recv().unwrap().unwrap();
+    let want: Vec<_> = (1..prompt.len())
+        .map(|n| logprob(&s.runner.logits_after(&prompt[..n]), prompt[n], 2))
+        .collect();
+    assert_eq!(first.prompt_logprobs, want);
+    assert_eq!(first.end.unwrap().stats.n_prompt_cached, 0);
+    assert!(first.logprobs.is_empty());
+}
+
+#[test]
+fn a_prompt_is_scored_where_nothing_is_to_be_generated() {
+    let mut s = scheduler(LIMITS);
+    for (prompt, n_scored) in [(&[5, 6, 7][..], 2), (&[5], 0)] {
+        let scored = GenerateOptions { prompt_logprobs: Some(0), ..options(0, 1) };
+        let receiver = ask(&mut s, prompt, &scored);
+        run_to_end(&mut s);
+        let piece = receiver.try_recv().unwrap().unwrap();
+        assert_eq!((piece.prompt_logprobs.len(), piece.tokens.len()), (n_scored, 0));
+        assert!(piece.end.is_some());
+    }
 }
 
 #[test]
