@@ -8,7 +8,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 /// place in `ARCHITECTURE.md`.
 const FLOORS: &[(&str, &[&str])] = &[
     ("api-types", &[]),
-    ("benches", &["engine", "gguf", "kernels"]),
+    ("benches", &["api-types", "engine", "gguf", "kernels", "model-tiny", "runtime", "server"]),
     ("cli", &["api-types", "client", "engine", "runtime", "server"]),
     ("client", &["api-types"]),
     ("engine", &["gguf", "kernels"]),
