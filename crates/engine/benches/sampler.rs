@@ -1,7 +1,8 @@
 //! What choosing one token costs at the vocabularies of today.
 //!
 //! `usual`: repetition penalties over 64 tokens, top-k 40, top-p 0.9, min-p 0.05, temperature 0.8.
-//! `open`: the same without top-k, where a nucleus is found among all tokens.
+//! `open`: the same without top-k, where a nucleus is found among all tokens. `nucleus`: without
+//! min-p too; these logits are flat, and one token of ten stays in.
 
 use camelid_engine::{Sampler, SamplerOptions};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
@@ -29,9 +30,15 @@ fn options(top_k: usize, temperature: f32) -> SamplerOptions {
 }
 
 fn sample(c: &mut Criterion) {
-    for (name, options) in
-        [("usual", options(40, 0.8)), ("open", options(0, 0.8)), ("greedy", options(0, 0.0))]
-    {
+    let mut nucleus = options(0, 0.8);
+    nucleus.min_p = 0.0;
+    let cases = [
+        ("usual", options(40, 0.8)),
+        ("open", options(0, 0.8)),
+        ("nucleus", nucleus),
+        ("greedy", options(0, 0.0)),
+    ];
+    for (name, options) in cases {
         let mut group = c.benchmark_group(format!("sample/{name}"));
         for n_vocab in [32 << 10, 128 << 10, 256 << 10] {
             let logits = logits(n_vocab);

@@ -10,8 +10,9 @@
 //! XTC is on, so the same seed gives the same text whatever else runs in the batch. A draw walks the
 //! probabilities in order of falling logit, ties in order of rising token id.
 //!
-//! Choosing from 128,000 tokens takes a copy of the logits and one pass over them, then work on
-//! what is left; nothing is allocated after the first token.
+//! Choosing from 128,000 tokens takes a copy of the logits and one pass over them, or a few where
+//! there is no top-k, then work on what is left; nothing is allocated after the first token. Without
+//! top-k, tail-free and typical-p make candidates of all tokens and take milliseconds.
 
 mod candidates;
 mod mirostat;
@@ -166,6 +167,13 @@ impl SamplerOptions {
     }
 }
 
+impl SamplerOptions {
+    /// Whether nothing but a nucleus and the least probability choose among all tokens.
+    fn keeps_a_nucleus(&self) -> bool {
+        self.top_k == 0 && self.tfs_z >= 1.0 && self.typical_p >= 1.0 && self.mirostat.is_none()
+    }
+}
+
 /// Chooses the tokens of one sequence. Keeps its memory between tokens.
 #[derive(Debug)]
 pub struct Sampler {
@@ -203,7 +211,11 @@ impl Sampler {
         if o.temperature == 0.0 {
             return candidates.greedy();
         }
-        candidates.select(o.top_k);
+        if o.keeps_a_nucleus() {
+            candidates.select_nucleus(o.top_p, o.min_p);
+        } else {
+            candidates.select(o.top_k);
+        }
         if !candidates.best(1).first()?.logit.is_finite() {
             return None;
         }
@@ -218,10 +230,12 @@ impl Sampler {
 
     fn truncate(&mut self) {
         let Self { options: o, candidates, .. } = self;
-        candidates.tail_free(o.tfs_z);
-        candidates.typical(o.typical_p);
-        candidates.top_p(o.top_p);
-        candidates.min_p(o.min_p);
+        if !o.keeps_a_nucleus() {
+            candidates.tail_free(o.tfs_z);
+            candidates.typical(o.typical_p);
+            candidates.top_p(o.top_p);
+            candidates.min_p(o.min_p);
+        }
         if o.xtc_probability > 0.0 && unit_interval(self.rng.next_u64()) < o.xtc_probability {
             candidates.exclude_top(o.xtc_threshold);
         }
@@ -253,8 +267,7 @@ impl Sampler {
         }
         let (min, max) =
             ((o.temperature - o.temperature_range).max(0.0), o.temperature + o.temperature_range);
-        self.candidates.softmax(1.0);
-        let normalised = self.candidates.entropy() / (n as f32).ln();
+        let normalised = self.candidates.entropy().0 / (n as f32).ln();
         // A softmax at 0 is not defined; this is as sharp as f32 can tell.
         (min + (max - min) * normalised.powf(o.temperature_exponent)).max(1e-3)
     }

@@ -224,9 +224,10 @@ impl Kernels {
         unsafe { (self.softcap)(x, cap, factor) }
     }
 
-    /// `x = exp(x - max)`; returns the sum.
+    /// `x = exp(x - max)`; returns the sum, added up in some lanes. What is 110 or more below `max`
+    /// gives 0.
     #[expect(unsafe_code, reason = "calls the row's routine")]
-    pub(crate) fn exp_sum(&self, x: &mut [f32], max: f32) -> f32 {
+    pub fn exp_sum(&self, x: &mut [f32], max: f32) -> f32 {
         // SAFETY: rows are handed out only where the CPU has their instructions.
         unsafe { (self.exp_sum)(x, max) }
     }

@@ -78,6 +78,18 @@ fn top_p_keeps_the_fewest_that_reach_the_sum() {
 }
 
 #[test]
+fn a_nucleus_is_found_beside_logits_that_are_no_numbers() {
+    let mut logits = vec![f32::NAN, 1.0, f32::NEG_INFINITY, 1.0];
+    logits.resize(500, f32::NAN);
+    for (top_p, min_p) in [(0.9, 0.0), (0.9, 0.1), (1.0, 0.1)] {
+        let options = SamplerOptions { temperature: 1.0, top_p, min_p, ..Default::default() };
+        let mut s = sampler(options);
+        assert!(s.sample(&logits, &[]).is_some());
+        assert_eq!(ids(&mut s), [1, 3], "top_p {top_p}, min_p {min_p}");
+    }
+}
+
+#[test]
 fn min_p_is_relative_to_the_most_probable() {
     let logits: Vec<f32> = [0.5f32, 0.3, 0.15, 0.05].iter().map(|p| p.ln()).collect();
     for (min_p, kept) in [(0.0, 4), (0.2, 3), (0.5, 2), (1.0, 1), (7.0, 1)] {

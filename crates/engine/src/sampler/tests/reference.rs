@@ -47,6 +47,12 @@ fn logits() -> impl Strategy<Value = Vec<f32>> {
     prop::collection::vec((-40i32..40).prop_map(|x| x as f32 / 4.0), 1..400)
 }
 
+/// Logits over a vocabulary that is not sorted at once, peaked or flat.
+fn many_logits() -> impl Strategy<Value = Vec<f32>> {
+    let grid = prop::collection::vec(-80i32..80, 1..3000);
+    (grid, 0.01f32..0.5).prop_map(|(grid, step)| grid.iter().map(|&x| x as f32 * step).collect())
+}
+
 proptest! {
     #[test]
     fn top_k_is_the_front_of_the_sorted(logits in logits(), k in 1usize..450) {
@@ -90,6 +96,28 @@ proptest! {
         let n = |p: f64| n_reaching(sorted.iter().map(|(_, p)| *p), p);
         let (least, most) = (n(f64::from(p) - SLACK), n(f64::from(p) + SLACK));
         let got = kept(&mut c);
+        prop_assert!((least..=most).contains(&got.len()), "{} of {least}..={most}", got.len());
+        prop_assert!(got.iter().zip(&sorted).all(|(got, (id, _))| got == id));
+    }
+
+    #[test]
+    fn a_nucleus_of_all_tokens_is_the_shorter_of_both_fronts(
+        logits in many_logits(),
+        top_p in prop_oneof![1 => Just(1.0f32), 5 => -0.1f32..1.0],
+        min_p in prop_oneof![1 => Just(0.0f32), 1 => 0.001f32..1.0],
+    ) {
+        let mut c = Candidates::default();
+        c.load(&logits);
+        c.select_nucleus(top_p, min_p);
+        let sorted = plain(&logits);
+        let front = |slack: f64| {
+            let top_p = f64::from(top_p) + slack;
+            let n = if top_p < 1.0 { n_reaching(sorted.iter().map(|(_, p)| *p), top_p) } else { sorted.len() };
+            let least = sorted[0].1 * (f64::from(min_p) - slack * f64::from(min_p.signum()));
+            sorted[..n].iter().filter(|(_, p)| min_p <= 0.0 || *p >= least).count()
+        };
+        let got = kept(&mut c);
+        let (least, most) = (front(-SLACK), front(SLACK));
         prop_assert!((least..=most).contains(&got.len()), "{} of {least}..={most}", got.len());
         prop_assert!(got.iter().zip(&sorted).all(|(got, (id, _))| got == id));
     }
@@ -158,7 +186,7 @@ proptest! {
     }
 
     #[test]
-    fn a_draw_is_where_the_sum_exceeds_the_number(logits in logits(), x in 0.0f32..1.0) {
+    fn a_draw_is_where_the_sum_reaches_the_number(logits in many_logits(), x in 0.0f32..1.0) {
         let mut c = candidates(&logits);
         c.softmax(1.0);
         let Candidate { id, .. } = c.at(x);
