@@ -52,6 +52,9 @@ pub enum Error {
     /// The vocabulary contradicts itself.
     #[error("vocabulary: {0}")]
     Vocab(#[from] crate::vocab::VocabError),
+    /// The draft model does not fit the model.
+    #[error(transparent)]
+    Draft(#[from] crate::draft::DraftError),
     /// The prompt leaves no room for an answer and the request forbids shortening it.
     #[error("the prompt has {n_prompt} tokens, at most {limit} fit in the context of {n_ctx}")]
     PromptTooLong {

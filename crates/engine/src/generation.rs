@@ -43,6 +43,9 @@ pub struct GenerateOptions {
     /// Most tokens to guess from what the text repeats; 0 never guesses. The text is the same in
     /// any case, it comes faster where it repeats itself, and guessing stops where it does not pay.
     pub n_draft: usize,
+    /// Most tokens to let the [draft model](crate::ModelOptions::draft) guess, where there is one; 0
+    /// does not ask it. The text is the same, as for `n_draft`.
+    pub n_draft_model: usize,
     /// Log-probabilities: of each token and of so many of the likeliest in its place.
     pub logprobs: Option<usize>,
     /// The same of the prompt's tokens, the first excepted, which follows nothing. The whole prompt
@@ -63,6 +66,7 @@ impl Default for GenerateOptions {
             stop: Vec::new(),
             grammar: None,
             n_draft: 8,
+            n_draft_model: 4,
             logprobs: None,
             prompt_logprobs: None,
         }

@@ -15,6 +15,8 @@
 //! - [`Model`] is a loaded model; [`Generation`] an answer being made. One thread per model forms
 //!   batches from all requests.
 //! - A [`Session`] is a conversation that keeps what has been read.
+//! - Speculation: what a text repeats, and a small [draft model](ModelOptions::draft) where one is
+//!   given, guess tokens that the model then checks in one pass; the text stays the same.
 //! - [`Tokenizer`], [`Sampler`], [`StopMatcher`] and [`TextStream`] stand between text and tokens.
 //! - [`Runner`] is the interface to a model at work: a [`Batch`] in, [`Logits`] out, and the keys
 //!   and values of sequences kept between batches.
@@ -30,6 +32,7 @@ mod batch;
 mod cpu;
 mod decoder;
 pub mod device;
+mod draft;
 mod embedding;
 mod error;
 mod generation;
@@ -58,6 +61,7 @@ pub use camelid_gguf as gguf;
 pub use camelid_kernels as kernels;
 pub use cpu::CpuDevice;
 pub use decoder::{CacheOptions, Decoder};
+pub use draft::DraftError;
 pub use embedding::{EmbedOptions, Embedding, PendingEmbeddings};
 pub use error::{Error, Result};
 pub use generation::{

@@ -10,6 +10,7 @@ use crate::{
     batch::TokenId,
     cpu::CpuDevice,
     decoder::{CacheOptions, Decoder},
+    draft::{DraftError, check_runners, check_vocab},
     error::{Error, Result},
     generation::{GenerateOptions, Generation},
     grammar::{Grammar, GrammarCompiler},
@@ -17,6 +18,7 @@ use crate::{
     scheduler::{Limits, Place, Places, Request, Scheduler, Work},
     spec::{ModelSpec, RopeOptions},
     tokenizer::{Special, Tokenizer},
+    vocab::Vocab,
 };
 
 /// How a model is loaded. [`Default`] suits one user on this machine.
@@ -45,6 +47,9 @@ pub struct ModelOptions {
     pub kv_type: KvType,
     /// Rope frequencies in place of the file's.
     pub rope: RopeOptions,
+    /// A smaller model with the same vocabulary, whose guesses the model checks several at a time
+    /// ([`n_draft_model`](GenerateOptions::n_draft_model)). It gets a cache of its own.
+    pub draft: Option<Arc<GgufFile>>,
 }
 
 impl Default for ModelOptions {
@@ -60,6 +65,7 @@ impl Default for ModelOptions {
             team: None,
             kv_type: KvType::F16,
             rope: RopeOptions::default(),
+            draft: None,
         }
     }
 }
@@ -107,7 +113,8 @@ impl Model {
     /// Makes a GGUF file ready to run. Its weights are used where they lie.
     ///
     /// # Errors
-    /// When the file is not a model this engine runs, or the thread cannot be started.
+    /// When the file is not a model this engine runs, the draft model does not fit it, or the thread
+    /// cannot be started.
     pub fn from_gguf(file: GgufFile, options: &ModelOptions) -> Result<Self> {
         let file = Arc::new(file);
         // The vocabulary is checked before any tensor is touched.
@@ -122,21 +129,19 @@ impl Model {
             false => (n_ctx.min(n_ctx_train), options.n_batch.get().max(n_ctx), KvType::F32),
         };
         let n_seq = options.n_parallel.get();
-        let whole_pages = n_ctx.checked_next_multiple_of(PAGE_LEN);
-        let n_tokens =
-            whole_pages.and_then(|n| n.checked_mul(n_seq)).ok_or_else(|| Error::Option {
-                name: "n_ctx",
-                found: n_ctx.to_string(),
-                allowed: format!("at most {} for {n_seq} requests at once", usize::MAX / n_seq),
-            })?;
-        let mut cache = CacheOptions::new(n_tokens, ty);
-        (cache.n_seq, cache.n_batch) = (n_seq, n_batch.max(n_seq));
-        let device = CpuDevice::new(make_cpu(options));
-        let decoder = Decoder::with_spec(spec, &file, device, (cache, n_ctx))?;
+        let cache = cache_options((n_seq, n_ctx), n_batch, ty)?;
+        let team = thread_team(options);
+        let decoder = Decoder::with_spec(spec, &file, device(&team), (cache, n_ctx))?;
         let spec = Arc::clone(decoder.spec());
-        let (n_batch, step_time) = (cache.n_batch, options.step_time);
-        let limits = Limits { n_seq, n_ctx, n_batch, step_time };
-        let scheduler = Scheduler::new(decoder, tokenizer.clone(), limits);
+        let limits = Limits { n_seq, n_ctx, n_batch: cache.n_batch, step_time: options.step_time };
+        let draft = options.draft.as_ref();
+        let draft =
+            draft.map(|draft| load_draft(draft, (&tokenizer, &decoder), &team, (limits, ty)));
+        let draft = draft.transpose()?;
+        let mut scheduler = Scheduler::new(decoder, tokenizer.clone(), limits);
+        if let Some((draft, n_ctx)) = draft {
+            scheduler.set_draft_model(draft, n_ctx);
+        }
         let n_waiting = options.n_waiting.get();
         let places = Places::new(n_seq.saturating_add(n_waiting));
         let (requests, receiver) = async_channel::unbounded();
@@ -256,13 +261,58 @@ impl From<Vec<TokenId>> for Prompt {
     }
 }
 
-fn make_cpu(options: &ModelOptions) -> Cpu {
-    let team = match (&options.team, options.n_threads) {
+/// A cache for `n_seq` sequences of `n_ctx` tokens.
+///
+/// # Errors
+/// Where their product is no number.
+fn cache_options(
+    (n_seq, n_ctx): (usize, usize),
+    n_batch: usize,
+    ty: KvType,
+) -> Result<CacheOptions> {
+    let whole_pages = n_ctx.checked_next_multiple_of(PAGE_LEN);
+    let n_tokens = whole_pages.and_then(|n| n.checked_mul(n_seq)).ok_or_else(|| Error::Option {
+        name: "n_ctx",
+        found: n_ctx.to_string(),
+        allowed: format!("at most {} for {n_seq} requests at once", usize::MAX / n_seq),
+    })?;
+    let mut cache = CacheOptions::new(n_tokens, ty);
+    (cache.n_seq, cache.n_batch) = (n_seq, n_batch.max(n_seq));
+    Ok(cache)
+}
+
+/// Makes a file ready to guess for a model: its decoder, and how much of a text it can read.
+///
+/// # Errors
+/// [`Error::Draft`] where it does not fit the model, and as [`Model::from_gguf`].
+fn load_draft(
+    file: &Arc<GgufFile>,
+    (tokenizer, model): (&Tokenizer, &Decoder<CpuDevice>),
+    team: &Arc<ThreadTeam>,
+    (limits, ty): (Limits, KvType),
+) -> Result<(Decoder<CpuDevice>, usize)> {
+    check_vocab(&Vocab::from_metadata(file.metadata())?, tokenizer.vocab())?;
+    let spec = ModelSpec::from_metadata(file.metadata())?;
+    if !spec.generates() {
+        return Err(DraftError::NotGenerating { architecture: spec.architecture }.into());
+    }
+    let n_ctx = limits.n_ctx.min(spec.n_ctx_train);
+    let cache = cache_options((limits.n_seq, n_ctx), limits.n_batch, ty)?;
+    let decoder = Decoder::with_spec(spec, file, device(team), (cache, n_ctx))?;
+    check_runners(&decoder, model)?;
+    Ok((decoder, n_ctx))
+}
+
+fn thread_team(options: &ModelOptions) -> Arc<ThreadTeam> {
+    match (&options.team, options.n_threads) {
         (Some(team), _) => Arc::clone(team),
         (None, Some(n)) => Arc::new(ThreadTeam::new(n.get())),
         (None, None) => Arc::new(ThreadTeam::with_available()),
-    };
-    Cpu::new(Kernels::detect(), team)
+    }
+}
+
+fn device(team: &Arc<ThreadTeam>) -> CpuDevice {
+    CpuDevice::new(Cpu::new(Kernels::detect(), Arc::clone(team)))
 }
 
 /// The engine thread: sleeps while there is nothing to do, ends when nobody can ask any more.

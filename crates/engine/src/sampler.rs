@@ -197,6 +197,20 @@ impl Sampler {
         Ok(Self { options, rng, mirostat, candidates, penalties })
     }
 
+    /// A sampler with the same options that goes on with the same random numbers.
+    pub(crate) fn fork(&self) -> Self {
+        let (options, rng, mirostat) =
+            (self.options.clone(), self.rng.clone(), self.mirostat.clone());
+        let (candidates, penalties) = (Candidates::default(), Penalties::default());
+        Self { options, rng, mirostat, candidates, penalties }
+    }
+
+    /// Goes on as a sampler with the same options will.
+    pub(crate) fn follow(&mut self, other: &Self) {
+        self.rng.clone_from(&other.rng);
+        self.mirostat.clone_from(&other.mirostat);
+    }
+
     /// Chooses the token that follows `history`, or `None` if no logit is a number to choose by.
     ///
     /// Shapes: `logits` is `[n_vocab]`. Tokens of `history` outside it are not penalised.

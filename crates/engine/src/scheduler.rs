@@ -8,6 +8,7 @@
 //! room.
 
 mod embedder;
+mod kept;
 mod pace;
 mod queue;
 mod sequence;
@@ -31,10 +32,12 @@ use crate::{
     tokenizer::Tokenizer,
 };
 use embedder::Embedder;
-use pace::{Pace, Waiting};
+use kept::{give_up_page, keep, reusable, with_room};
+use pace::{Average, Pace, Waiting};
 use queue::Queue;
 use sequence::Sequence;
 use share::{Want, share};
+use speculation::{Ask, DraftModel, Drafter, Repetition, Source};
 
 pub(crate) use embedder::EmbedInput;
 pub(crate) use queue::{Place, Places};
@@ -77,7 +80,7 @@ const WORTH_WAITING: usize = 8;
 const MAX_GUESSED: usize = 16;
 
 /// Tells the time; a test's clock stands still.
-type Clock = Box<dyn Fn() -> Instant + Send>;
+type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
 
 /// The requests of one runner, waiting and at work.
 pub(crate) struct Scheduler<R> {
@@ -91,12 +94,16 @@ pub(crate) struct Scheduler<R> {
     next_id: u32,
     batch: Batch,
     pace: Pace,
+    /// By [`Source`].
+    drafters: [Option<Box<dyn Drafter>>; 2],
+    /// What a step without prompts takes.
+    step_time: Average,
     clock: Clock,
 }
 
 impl<R: Runner> Scheduler<R> {
     pub(crate) fn new(runner: R, tokenizer: Tokenizer, limits: Limits) -> Self {
-        Self::with_clock(runner, tokenizer, limits, Box::new(Instant::now))
+        Self::with_clock(runner, tokenizer, limits, Arc::new(Instant::now))
     }
 
     fn with_clock(runner: R, tokenizer: Tokenizer, mut limits: Limits, clock: Clock) -> Self {
@@ -111,9 +118,19 @@ impl<R: Runner> Scheduler<R> {
             next_id: 0,
             batch: Batch::new(),
             pace: Pace::new(limits.step_time, limits.n_batch),
+            drafters: [Some(Box::new(Repetition)), None],
+            step_time: Average::default(),
             limits,
             clock,
         }
+    }
+
+    /// Lets a second model guess: one with the same vocabulary, whose sequences may lose their ends,
+    /// and that takes as large batches. `n_ctx` is what it can read of one sequence.
+    pub(crate) fn set_draft_model(&mut self, runner: impl Runner + 'static, n_ctx: usize) {
+        let (tokenizer, clock) = (self.tokenizer.clone(), Arc::clone(&self.clock));
+        let drafter = DraftModel::new(runner, tokenizer, n_ctx, clock);
+        self.drafters[Source::Model as usize] = Some(Box::new(drafter));
     }
 
     /// Whether a step would do nothing.
@@ -212,14 +229,7 @@ impl<R: Runner> Scheduler<R> {
             let id = SeqId(*next_id);
             *next_id = next_id.wrapping_add(1);
             runner.copy(sequence.id(), id, tokens.len() as u32);
-            Self::keep(runner, ended, (id, tokens));
-        }
-    }
-
-    /// Keeps a sequence for requests that begin like it.
-    fn keep(runner: &mut R, ended: &mut PrefixCache, (id, tokens): (SeqId, Vec<TokenId>)) {
-        for unneeded in ended.insert(id, &tokens, |id, n| reusable(runner, id, n)) {
-            runner.truncate(unneeded, 0);
+            keep(runner, ended, (id, &tokens));
         }
     }
 
@@ -240,7 +250,7 @@ impl<R: Runner> Scheduler<R> {
             Waiting::Listener => pace.room(waiting),
             Waiting::Nobody => limits.n_batch,
         };
-        let make_room = |runner: &mut R| Self::give_up_page(runner, ended);
+        let make_room = |runner: &mut R| give_up_page(runner, ended);
         if let Err(error) = embedder.step(runner, n_batch, make_room)
             && active.is_empty()
         {
@@ -255,41 +265,24 @@ impl<R: Runner> Scheduler<R> {
             return;
         }
         let started = (self.clock)();
-        match self.run_batch() {
-            Ok(()) => self.pace.observe(waiting, n_prompt, (self.clock)() - started),
-            Err(error) => self.fail_batch(error),
+        if let Err(error) = self.run_batch() {
+            return self.fail_batch(error);
+        }
+        let took = (self.clock)() - started;
+        self.pace.observe(waiting, n_prompt, took);
+        if n_prompt == 0 {
+            self.step_time.observe(took);
         }
     }
 
     /// Lets go of the sequences that `is_over` picks, and keeps what they computed.
     fn release(&mut self, is_over: impl Fn(&Sequence) -> bool) {
-        let Self { runner, active, ended, .. } = self;
+        let Self { runner, active, ended, drafters, .. } = self;
         for sequence in active.extract_if(.., |sequence| is_over(sequence)) {
             let n_cached = runner.n_cached(sequence.id()) as usize;
-            Self::keep(runner, ended, sequence.into_cached(n_cached));
-        }
-    }
-
-    /// Lets go of the page unused for longest; answers whether there was one.
-    fn give_up_page(runner: &mut R, ended: &mut PrefixCache) -> bool {
-        let oldest = ended.evict(|id, n| reusable(runner, id, n));
-        oldest.into_iter().for_each(|(id, len)| runner.truncate(id, len as u32));
-        oldest.is_some()
-    }
-
-    /// Does something that needs room in the cache, letting go of ended sequences, page by page,
-    /// until it fits.
-    fn with_room<T>(
-        runner: &mut R,
-        ended: &mut PrefixCache,
-        mut act: impl FnMut(&mut R) -> Result<T>,
-    ) -> Result<T> {
-        loop {
-            let result = act(runner);
-            let is_full = matches!(result, Err(Error::CacheFull { .. }));
-            if !(is_full && Self::give_up_page(runner, ended)) {
-                return result;
-            }
+            drafters.iter_mut().flatten().for_each(|drafter| drafter.end(sequence.id()));
+            let (id, tokens) = sequence.into_cached(n_cached);
+            keep(runner, ended, (id, &tokens));
         }
     }
 
@@ -302,7 +295,7 @@ impl<R: Runner> Scheduler<R> {
     fn fill_batch(&mut self, waiting: Waiting) -> usize {
         self.batch.clear();
         // Those that generate come first: their readers wait for the next word.
-        self.guess();
+        self.guess(waiting);
         let mut n_left = self.active.iter().filter(|s| s.is_generating()).count();
         for sequence in self.active.iter_mut().filter(|s| s.is_generating()) {
             // One place is for each of the others.
@@ -325,20 +318,38 @@ impl<R: Runner> Scheduler<R> {
 
     /// Lets those that generate guess, as long as they are few: what many run at once is bound by
     /// arithmetic, and a wrong guess is arithmetic for nothing.
-    fn guess(&mut self) {
+    fn guess(&mut self, waiting: Waiting) {
         // Where a sequence cannot be shortened, a wrong guess could not be taken back.
         if self.runner.needs_checkpoints() {
             return;
         }
         let n_generating = self.active.iter().filter(|s| s.is_generating()).count();
-        for sequence in self.active.iter_mut().filter(|s| s.is_generating()) {
-            sequence.guess(MAX_GUESSED / n_generating);
+        for source in Source::ALL {
+            let Some(drafter) = &mut self.drafters[source as usize] else { continue };
+            let generating = self.active.iter_mut().filter(|s| s.is_generating());
+            let asks: Vec<Ask<'_>> =
+                generating.filter_map(|s| s.ask(source, MAX_GUESSED / n_generating)).collect();
+            if let Err(error) = drafter.guess(asks, self.pace.room(waiting)) {
+                tracing::warn!(%error, ?source, "nothing is guessed any more");
+                self.drafters[source as usize] = None;
+            }
         }
+    }
+
+    /// What it takes to guess a token, by [`Source`], against a step.
+    fn guess_costs(&self) -> [f32; 2] {
+        let step = self.step_time.get().as_secs_f32();
+        // Before the first step is measured nobody can tell.
+        let is_known = step > 0.0;
+        self.drafters.each_ref().map(|drafter| match drafter {
+            Some(drafter) if is_known => drafter.cost().as_secs_f32() / step,
+            _ => 0.0,
+        })
     }
 
     fn run_batch(&mut self) -> Result<()> {
         let Self { runner, tokenizer, active, ended, batch, .. } = self;
-        Self::with_room(runner, ended, |runner| runner.check_room(batch))?;
+        with_room(runner, ended, |runner| runner.check_room(batch))?;
         let Some(logits) = runner.forward_while(batch, &|| is_wanted(batch, active))? else {
             self.take_back_batch();
             return Ok(());
@@ -356,8 +367,9 @@ impl<R: Runner> Scheduler<R> {
 
     /// Takes what was guessed wrong out of the cache.
     fn end_guesses(&mut self) {
+        let costs = self.guess_costs();
         for sequence in &mut self.active {
-            let n_right = sequence.end_guess() as u32;
+            let n_right = sequence.end_guess(costs) as u32;
             if self.runner.n_cached(sequence.id()) > n_right {
                 self.runner.truncate(sequence.id(), n_right);
             }
@@ -376,7 +388,7 @@ impl<R: Runner> Scheduler<R> {
         for sequence in active.iter_mut().filter(|s| !s.is_done()) {
             let Some(dropped) = sequence.overflow() else { continue };
             let positions = dropped.start as u32..dropped.end as u32;
-            match Self::with_room(runner, ended, |r| r.shift(sequence.id(), positions.clone())) {
+            match with_room(runner, ended, |r| r.shift(sequence.id(), positions.clone())) {
                 Ok(()) => sequence.drop_tokens(dropped),
                 Err(Error::CannotShift { .. }) => {
                     runner.truncate(sequence.id(), 0);
@@ -396,11 +408,6 @@ impl<R: Runner> Scheduler<R> {
             }
         }
     }
-}
-
-/// How many of a sequence's first `n` tokens can be taken over.
-fn reusable(runner: &impl Runner, id: SeqId, n: usize) -> usize {
-    runner.reusable(id, n as u32) as usize
 }
 
 /// Whether a batch is worth finishing: not if half of it is for requests that are gone. Less than

@@ -38,7 +38,7 @@ impl MirostatOptions {
 }
 
 /// The feedback of one sequence.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Mirostat {
     options: MirostatOptions,
     /// The bound on surprise, in bits; begins at twice the target.

@@ -63,6 +63,22 @@ impl Pace {
     }
 }
 
+/// What something takes, of late.
+#[derive(Debug, Default)]
+pub(super) struct Average(Option<Duration>);
+
+impl Average {
+    /// Zero as long as nothing was observed.
+    pub(super) fn get(&self) -> Duration {
+        self.0.unwrap_or_default()
+    }
+
+    /// Counts for a quarter.
+    pub(super) fn observe(&mut self, took: Duration) {
+        self.0 = Some(self.0.map_or(took, |mean| mean - mean / 4 + took / 4));
+    }
+}
+
 impl Room {
     fn observe(&mut self, n_prompt: usize, took: Duration) {
         // A step that was not full says nothing about a larger one, unless it was too long.

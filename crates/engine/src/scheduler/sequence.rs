@@ -19,7 +19,7 @@ use crate::{
 
 use super::{
     Place, Request,
-    speculation::{Speculation, look_up},
+    speculation::{Ask, Source, Trust},
 };
 
 /// How long before the end of a prompt a copy is kept: more tokens than templates put behind the
@@ -57,7 +57,9 @@ pub(super) struct Sequence {
     options: GenerateOptions,
     sampler: Sampler,
     constraint: Option<Constraint>,
-    speculation: Speculation,
+    /// In each drafter, by [`Source`].
+    trust: [Trust; 2],
+    source: Source,
     /// Tokens behind `tokens` that the batch at work runs on trial.
     draft: Vec<TokenId>,
     /// How many of them have turned out right.
@@ -101,7 +103,8 @@ impl Sequence {
             sampler: Sampler::new(options.sampler.clone())?,
             text: TextStream::new(),
             stop: StopMatcher::new(options.stop.iter().cloned()),
-            speculation: Speculation::new(options.n_draft),
+            trust: [Trust::new(options.n_draft), Trust::new(options.n_draft_model)],
+            source: Source::Repetition,
             options,
             constraint,
             draft: Vec::new(),
@@ -154,15 +157,20 @@ impl Sequence {
         self.sender.is_closed()
     }
 
-    /// Guesses what follows, for the next batch, at most `room` tokens.
-    pub(super) fn guess(&mut self, room: usize) {
+    /// What it wants of a drafter for the next batch, at most `room` tokens; `None` where it has a
+    /// guess already.
+    pub(super) fn ask(&mut self, source: Source, room: usize) -> Option<Ask<'_>> {
+        if !self.draft.is_empty() {
+            return None;
+        }
         let n_left = self.options.n_predict.unwrap_or(usize::MAX) - self.n_generated;
         // A guess is run only where a token could stand, and never the last one.
         let n_free = self.n_ctx.saturating_sub(self.tokens.len());
         let n_max = room.min(n_left.saturating_sub(1)).min(n_free);
-        let n = self.speculation.len(n_max);
-        self.draft.clear();
-        self.draft.extend_from_slice(look_up(&self.tokens, n));
+        let n = self.trust[source as usize].len(n_max);
+        self.source = source;
+        let Self { id, tokens, sampler, draft, .. } = self;
+        (n > 0).then(|| Ask { seq: *id, tokens, sampler, n, guess: draft })
     }
 
     /// Puts what is pending into a batch, and the guess behind it, at most `room` tokens.
@@ -275,9 +283,10 @@ impl Sequence {
     }
 
     /// Forgets the guess once its batch is over; answers how many of the tokens that were run are
-    /// the sequence's.
-    pub(super) fn end_guess(&mut self) -> usize {
-        self.speculation.observe(self.draft.len(), self.n_accepted);
+    /// the sequence's. `costs` is what a guess takes to make, by [`Source`], in steps.
+    pub(super) fn end_guess(&mut self, costs: [f32; 2]) -> usize {
+        let source = self.source as usize;
+        self.trust[source].observe(self.draft.len(), self.n_accepted, costs[source]);
         self.draft.clear();
         self.n_accepted = 0;
         self.n_run
@@ -422,12 +431,15 @@ impl Sequence {
         let now = Instant::now();
         let started = self.started.unwrap_or(now);
         let prompt_done = self.prompt_done.unwrap_or(now);
+        // The guess at work is not over where the text ends within it.
+        let drafted = self.trust.iter().map(|trust| trust.n_drafted);
+        let accepted = self.trust.iter().map(|trust| trust.n_accepted);
         Stats {
             n_prompt: self.n_prompt,
             n_prompt_cached: self.n_prompt_cached,
             n_generated: self.n_generated,
-            n_drafted: self.speculation.n_drafted,
-            n_accepted: self.speculation.n_accepted,
+            n_drafted: drafted.sum::<usize>() + self.draft.len(),
+            n_accepted: accepted.sum::<usize>() + self.n_accepted,
             prompt_duration: prompt_done - started,
             generate_duration: now - prompt_done,
         }

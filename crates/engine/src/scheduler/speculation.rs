@@ -3,146 +3,75 @@
 //! A guess is run behind the token it follows, with the logits of every position; then tokens are
 //! chosen as always, and as long as the choice is the guess, the next logits are there already. The
 //! text is the same as without guessing, token for token and seed for seed: a guess decides only
-//! what is computed early. In terms of speculative sampling, the draft puts all its probability on
-//! one token, is accepted with the probability the model gives it, and what is drawn otherwise
-//! follows the rest of the model's distribution.
+//! what is computed early.
 //!
-//! Guesses come from the text itself: if its end was there before, what followed then may follow
-//! again. That pays in code and quotations and hardly anywhere else, so guesses become longer
-//! while they are right, and rest for ever longer while they are wrong.
+//! In terms of speculative sampling, a guess is accepted with the probability that the model gives
+//! it, and what is drawn otherwise follows the rest of the model's distribution, whatever the
+//! guess. So a drafter need not tell its probabilities, only be right often. It is told how the
+//! choice will be made ([`Ask::sampler`]): one that has logits of its own makes it from them with
+//! the random number that the model's choice will take, and where the two agree about the
+//! distribution they agree about the token.
+//!
+//! There are two drafters, asked in this order: the text itself (`repetition`) costs nothing and has
+//! seldom something to say; a small model (`draft_model`) always has. How much each sequence
+//! believes each is `trust`.
 
-use crate::batch::TokenId;
+mod draft_model;
+mod repetition;
+mod trust;
 
-/// Tokens that must have been there before, tried from the longest on.
-const NGRAMS: [usize; 2] = [3, 2];
+use std::time::Duration;
 
-/// How far back is looked: a bound on the time it takes.
-const MAX_LOOKBACK: usize = 16 << 10;
+use crate::{
+    batch::{SeqId, TokenId},
+    error::Result,
+    sampler::Sampler,
+};
 
-/// Below this share of right guesses they cost more than they save.
-const LEAST_SHARE: f32 = 0.3;
+pub(super) use draft_model::DraftModel;
+pub(super) use repetition::Repetition;
+pub(super) use trust::Trust;
 
-/// Tokens without guesses after the first disappointment.
-const FIRST_REST: usize = 8;
+/// Makes guesses. Knows sequences by what it is asked, and until it is told of their end.
+pub(super) trait Drafter: Send {
+    /// Guesses what follows some texts. `room` is a bound on the tokens that may be read before, of
+    /// all the texts together; one that is not read to its end gets no guess yet.
+    ///
+    /// # Errors
+    /// Where no more guesses can be expected.
+    fn guess(&mut self, asks: Vec<Ask<'_>>, room: usize) -> Result<()>;
 
-/// And at most.
-const MAX_REST: usize = 256;
+    /// What it takes, of late, to guess one token more for all.
+    fn cost(&self) -> Duration {
+        Duration::ZERO
+    }
 
-/// When a sequence guesses, and how much.
+    /// Notes that a sequence has ended.
+    fn end(&mut self, _seq: SeqId) {}
+}
+
+/// What one sequence wants guessed.
 #[derive(Debug)]
-pub(super) struct Speculation {
-    /// Most tokens of a guess; 0 never guesses.
-    max: usize,
-    /// Tokens of the next guess.
-    len: usize,
-    /// The share of right guesses, of late.
-    share: f32,
-    /// Tokens to be made before the next guess.
-    rest: usize,
-    next_rest: usize,
-    pub(super) n_drafted: usize,
-    pub(super) n_accepted: usize,
+pub(super) struct Ask<'a> {
+    pub(super) seq: SeqId,
+    /// Its tokens so far; not empty.
+    pub(super) tokens: &'a [TokenId],
+    /// What the tokens will be chosen with.
+    pub(super) sampler: &'a Sampler,
+    /// Most tokens to guess; at least 1.
+    pub(super) n: usize,
+    /// Gets the guess; empty before.
+    pub(super) guess: &'a mut Vec<TokenId>,
 }
 
-impl Speculation {
-    pub(super) fn new(max: usize) -> Self {
-        Self {
-            max,
-            len: max.min(4),
-            share: 0.5,
-            rest: 0,
-            next_rest: FIRST_REST,
-            n_drafted: 0,
-            n_accepted: 0,
-        }
-    }
-
-    /// How many tokens to guess now, at most `room`.
-    pub(super) fn len(&mut self, room: usize) -> usize {
-        if self.rest > 0 {
-            self.rest -= 1;
-            return 0;
-        }
-        self.len.min(room)
-    }
-
-    /// Notes how many of `n` guessed tokens were right.
-    pub(super) fn observe(&mut self, n: usize, n_right: usize) {
-        if n == 0 {
-            return;
-        }
-        self.n_drafted += n;
-        self.n_accepted += n_right;
-        self.share += 0.3 * (n_right as f32 / n as f32 - self.share);
-        if n_right == n {
-            self.len = (self.len * 2).min(self.max);
-            self.next_rest = FIRST_REST;
-        } else {
-            self.len = (n_right + 1).min(self.max);
-        }
-        if self.share < LEAST_SHARE {
-            self.rest = self.next_rest;
-            self.next_rest = (self.next_rest * 2).min(MAX_REST);
-            self.share = 0.5;
-        }
-    }
+/// Where a guess comes from: an index into what there is one of for each drafter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    Repetition,
+    Model,
 }
 
-/// What followed the last time that `tokens` ended like this: at most `n` tokens.
-pub(super) fn look_up(tokens: &[TokenId], n: usize) -> &[TokenId] {
-    if n == 0 {
-        return &[];
-    }
-    let recent = &tokens[tokens.len().saturating_sub(MAX_LOOKBACK)..];
-    for ngram in NGRAMS {
-        let Some(at) = recent.len().checked_sub(ngram) else { continue };
-        let (before, end) = (&recent[..recent.len() - 1], &recent[at..]);
-        if let Some(start) = before.windows(ngram).rposition(|window| window == end) {
-            let followed = &recent[start + ngram..];
-            return &followed[..n.min(followed.len())];
-        }
-    }
-    &[]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_followed_last_time_is_guessed() {
-        assert_eq!(look_up(&[1, 2, 3, 4, 5, 1, 2, 3], 2), [4, 5]);
-        assert_eq!(look_up(&[1, 2, 3, 4, 5, 1, 2, 3], 9), [4, 5, 1, 2, 3]);
-        assert_eq!(look_up(&[9, 1, 2, 7, 8, 1, 2], 1), [7], "two tokens are enough");
-        assert_eq!(look_up(&[6, 6, 6], 4), [6], "an end may overlap with what it is found in");
-        for nothing in [&[1, 2, 3, 4][..], &[1, 2], &[1], &[]] {
-            assert!(look_up(nothing, 4).is_empty());
-        }
-        assert!(look_up(&[1, 2, 1, 2], 0).is_empty());
-    }
-
-    #[test]
-    fn guesses_that_are_wrong_become_rare() {
-        let mut speculation = Speculation::new(8);
-        let n_guesses = (0..1000)
-            .filter(|_| {
-                let n = speculation.len(8);
-                speculation.observe(n, 0);
-                n > 0
-            })
-            .count();
-        assert!(n_guesses < 30, "{n_guesses} of 1,000");
-    }
-
-    #[test]
-    fn guesses_that_are_right_become_long() {
-        let mut speculation = Speculation::new(16);
-        for want in [4, 8, 16, 16] {
-            let n = speculation.len(100);
-            assert_eq!(n, want);
-            speculation.observe(n, n);
-        }
-        assert_eq!(speculation.len(3), 3);
-        assert_eq!((speculation.n_drafted, speculation.n_accepted), (44, 44));
-    }
+impl Source {
+    /// In the order in which they are asked.
+    pub(super) const ALL: [Self; 2] = [Self::Repetition, Self::Model];
 }

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    generation::{EndReason, LongPrompt},
+    generation::{EndReason, LongPrompt, Stats},
     page_table::PAGE_LEN,
 };
 use fake_runner::*;

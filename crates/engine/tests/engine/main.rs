@@ -8,6 +8,7 @@
 mod arch_fixture;
 mod arch_refusals;
 mod arch_weights;
+mod drafting;
 mod embeddings;
 mod encoders;
 mod golden_arch;

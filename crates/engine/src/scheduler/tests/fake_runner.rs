@@ -37,6 +37,8 @@ pub(super) struct FakeRunner {
     pub(super) n_run: usize,
     /// Only so many tokens from [`FIRST_TEXT`] on are possible, and only so many of the last ones matter.
     pub(super) narrow: Option<(usize, usize)>,
+    /// Answers otherwise than others after one of so many texts.
+    pub(super) differs_after_one_in: Option<u64>,
     /// Whether a sequence can be taken over whole or not at all, and not be shifted.
     pub(super) is_stateful: bool,
     pub(super) time: FakeTime,
@@ -99,6 +101,9 @@ impl FakeRunner {
         let mut hasher = DefaultHasher::new();
         seen[seen.len().saturating_sub(n_recent)..].hash(&mut hasher);
         let mut bits = hasher.finish();
+        if self.differs_after_one_in.is_some_and(|n| bits.is_multiple_of(n)) {
+            bits = !bits;
+        }
         let mut next = || {
             bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             (bits >> 40) as f32 / (1 << 22) as f32
@@ -209,17 +214,16 @@ pub(super) fn tokenizer() -> Tokenizer {
     Tokenizer::from_metadata(file.metadata()).unwrap()
 }
 
-pub(super) fn scheduler(limits: Limits) -> Scheduler<FakeRunner> {
-    let tokenizer = tokenizer();
-    let time = FakeTime::new();
+fn runner(limits: Limits, time: &FakeTime) -> FakeRunner {
     let mut runner = FakeRunner {
         narrow: None,
+        differs_after_one_in: None,
         is_stateful: false,
         time: time.clone(),
         cost: (Duration::from_millis(10), Duration::from_millis(1)),
         batch_lens: Vec::new(),
         halfway: None,
-        n_vocab: tokenizer.vocab().len(),
+        n_vocab: tokenizer().vocab().len(),
         n_batch: limits.n_batch,
         pages: PageTable::new(0, None),
         slots: Vec::new(),
@@ -229,7 +233,23 @@ pub(super) fn scheduler(limits: Limits) -> Scheduler<FakeRunner> {
         n_run: 0,
     };
     runner.set_n_pages(2 * limits.n_seq * limits.n_ctx.div_ceil(PAGE_LEN));
-    Scheduler::with_clock(runner, tokenizer, limits, Box::new(move || time.now()))
+    runner
+}
+
+pub(super) fn scheduler(limits: Limits) -> Scheduler<FakeRunner> {
+    let time = FakeTime::new();
+    let runner = runner(limits, &time);
+    Scheduler::with_clock(runner, tokenizer(), limits, Arc::new(move || time.now()))
+}
+
+/// A runner that guesses for a scheduler's own: as that one but for what `change` does, at a tenth
+/// of the cost.
+pub(super) fn add_draft_model(s: &mut Scheduler<FakeRunner>, change: impl FnOnce(&mut FakeRunner)) {
+    let mut draft = runner(s.limits, &s.runner.time);
+    draft.narrow = s.runner.narrow;
+    draft.cost = (s.runner.cost.0 / 10, s.runner.cost.1 / 10);
+    change(&mut draft);
+    s.set_draft_model(draft, s.limits.n_ctx);
 }
 
 pub(super) const LIMITS: Limits =
@@ -279,7 +299,7 @@ pub(super) fn run_to_end<R: Runner>(scheduler: &mut Scheduler<R>) {
 
 /// Gives back what is kept for later requests.
 pub(super) fn forget_ended(s: &mut Scheduler<FakeRunner>) {
-    while Scheduler::give_up_page(&mut s.runner, &mut s.ended) {}
+    while give_up_page(&mut s.runner, &mut s.ended) {}
 }
 
 pub(super) fn options(n_predict: usize, seed: u64) -> GenerateOptions {

@@ -33,7 +33,7 @@ fn tiny() -> Tiny {
 
 /// Whether every page is free: only then does a text as long as the whole cache fit.
 fn all_pages_are_free(s: &mut Tiny) -> bool {
-    while Scheduler::give_up_page(&mut s.runner, &mut s.ended) {}
+    while give_up_page(&mut s.runner, &mut s.ended) {}
     let whole = vec![1; SMALL.n_seq * SMALL.n_ctx];
     s.runner.check_room(&Batch::prompt(SeqId(u32::MAX), 0, &whole)).is_ok()
 }

@@ -1,0 +1,68 @@
+//! The checks on a second model that guesses for the first.
+
+use crate::{batch::TokenId, runner::Runner, vocab::Vocab};
+
+/// Why a model cannot guess for another.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DraftError {
+    /// The vocabularies are not of one size.
+    #[error("the draft model's vocabulary has {found} tokens, the model's has {expected}")]
+    VocabSize {
+        /// Tokens of the draft model.
+        found: usize,
+        /// Tokens of the model.
+        expected: usize,
+    },
+    /// The vocabularies have another text, or another use for it, under the same id.
+    #[error(
+        "token {id} is {found} in the draft model's vocabulary and {expected} in the model's; all \
+         tokens must be the same"
+    )]
+    Token {
+        /// The first that differs.
+        id: TokenId,
+        /// What it is to the draft model.
+        found: String,
+        /// What it is to the model.
+        expected: String,
+    },
+    /// One of the two folds tokens into a state or forgets those that left a window, so that a
+    /// wrong guess could not be taken back.
+    #[error("{which} cannot take back tokens that it has read, as a wrong guess asks for")]
+    CannotGoBack {
+        /// Which of the two.
+        which: &'static str,
+    },
+    /// The draft model makes vectors and no tokens.
+    #[error("the draft model (architecture `{architecture}`) does not generate text")]
+    NotGenerating {
+        /// Its architecture.
+        architecture: &'static str,
+    },
+}
+
+/// Checks that both models mean the same by every token.
+pub(crate) fn check_vocab(draft: &Vocab, model: &Vocab) -> Result<(), DraftError> {
+    if draft.len() != model.len() {
+        return Err(DraftError::VocabSize { found: draft.len(), expected: model.len() });
+    }
+    match draft.iter().zip(model.iter()).find(|(draft, model)| draft != model) {
+        None => Ok(()),
+        Some(((id, found, found_kind), (_, expected, expected_kind))) => Err(DraftError::Token {
+            id,
+            found: format!("`{found}` ({found_kind:?})"),
+            expected: format!("`{expected}` ({expected_kind:?})"),
+        }),
+    }
+}
+
+/// Checks that wrong guesses can be taken back.
+pub(crate) fn check_runners(draft: &impl Runner, model: &impl Runner) -> Result<(), DraftError> {
+    let runners =
+        [("the draft model", draft.needs_checkpoints()), ("the model", model.needs_checkpoints())];
+    match runners.into_iter().find(|(_, forgets)| *forgets) {
+        None => Ok(()),
+        Some((which, _)) => Err(DraftError::CannotGoBack { which }),
+    }
+}
