@@ -6,7 +6,6 @@
 
 pub(crate) mod avx2;
 pub(crate) mod avx512;
-mod headroom;
 
 use std::arch::x86_64::*;
 

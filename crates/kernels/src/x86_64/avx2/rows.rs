@@ -11,7 +11,7 @@
 //! sums    4 lanes of 4 rows become one lane per row, and lie down beside those of other rows
 //! ```
 //!
-//! A step of four rows is taken apart once and meets four tokens before the next. Nothing is
+//! A step of four rows is taken apart once and meets four or eight tokens before the next. Nothing is
 //! transposed, and where codes are small, products are added in 16 bits before they are widened,
 //! which lanes of one row each do not allow. So batches of all sizes go this way.
 //!
@@ -32,9 +32,8 @@ use super::tile::add_group;
 use crate::activation::ActivationPanel;
 use crate::block::{BlockFormat, FP4_CODES, IQ4_CODES};
 use crate::scalar::TileShape;
-use crate::tile::{CodeLanes, MAX_GROUPS, PANEL, RowLanes, TILE_ROWS, Tile};
-use crate::x86_64::headroom::Headroom;
-use sums::{add_quad, dot_one, dot_pair};
+use crate::tile::{CodeLanes, PANEL, RowLanes, TILE_ROWS, Tile};
+use sums::dot_quad;
 
 /// The same panel of each row of a tile.
 type Rows<'a> = [&'a [u8]; TILE_ROWS];
@@ -45,8 +44,8 @@ type Places = [[usize; 2]; 4];
 
 /// Columns of a step.
 const STEP: usize = 128;
-/// Tokens that meet a step before the next: as many as have room for their dots.
-const MAX_TOKENS: usize = PANEL / 4 / MAX_GROUPS;
+/// Tokens times groups that have room for their dots.
+const MAX_DOTS: usize = PANEL / 4;
 
 const IN_ORDER: Places = [[0, 1], [2, 3], [4, 5], [6, 7]];
 /// Four blocks' first halves and second halves.
@@ -155,7 +154,7 @@ struct Product<'a> {
     x: &'a [ActivationPanel],
     /// `[n_tokens]`.
     sums: &'a mut [RowLanes],
-    /// Scales and minimums, and in place of codes the dots: `[n_tokens][MAX_GROUPS][row]i32`.
+    /// Scales and minimums, and in place of codes the dots: `[n_tokens][n_groups][row]i32`.
     tile: &'a mut Tile,
 }
 
@@ -166,6 +165,7 @@ impl Product<'_> {
     /// there are any, when all rows have passed: so waiting for a row's bytes is part of a loop in
     /// which others are multiplied.
     #[target_feature(enable = "avx2,fma,f16c")]
+    #[inline(never)]
     fn multiply<const GROUP: usize, const SIGNED: bool, const MAX: i32>(
         self,
         places: &Places,
@@ -174,12 +174,14 @@ impl Product<'_> {
     ) {
         let Self { shape, x, sums, tile } = self;
         let mut factors = Some(factors);
-        for (x, sums) in x.chunks(MAX_TOKENS).zip(sums.chunks_mut(MAX_TOKENS)) {
+        let n_groups = PANEL / GROUP;
+        let max_tokens = MAX_DOTS / n_groups;
+        for (x, sums) in x.chunks(max_tokens).zip(sums.chunks_mut(max_tokens)) {
             for step in 0..(shape.n_groups * GROUP).div_ceil(STEP) {
                 for quad in 0..TILE_ROWS / 4 {
-                    let rows = [0, 1, 2, 3].map(|i| codes(4 * quad + i, step));
-                    let dots = tile.codes.as_chunks_mut::<MAX_GROUPS>().0;
-                    for (dots, x) in dots.iter_mut().zip(x) {
+                    let row = |i: usize| codes(4 * quad + i, step);
+                    let rows = [row(0), row(1), row(2), row(3)];
+                    for (dots, x) in tile.codes.chunks_exact_mut(n_groups).zip(x) {
                         let step = Step { rows, places, step, quad };
                         step.multiply::<GROUP, SIGNED, MAX>(x, dots);
                     }
@@ -188,8 +190,9 @@ impl Product<'_> {
             if let Some(factors) = factors.take() {
                 factors(tile);
             }
-            for (token_idx, (x, sums)) in x.iter().zip(sums).enumerate() {
-                add_products::<SIGNED>(tile, token_idx, shape, x, sums);
+            for ((dots, x), sums) in tile.codes.chunks_exact(n_groups).zip(x).zip(sums) {
+                let dots = &dots[..shape.n_groups];
+                add_products::<SIGNED>((tile, dots), shape.has_mins, x, sums);
             }
         }
     }
@@ -211,7 +214,7 @@ impl Step<'_> {
     fn multiply<const GROUP: usize, const SIGNED: bool, const MAX: i32>(
         &self,
         x: &ActivationPanel,
-        dots: &mut [CodeLanes; MAX_GROUPS],
+        dots: &mut [CodeLanes],
     ) {
         let x = &x.codes.as_chunks::<STEP>().0[self.step];
         let dots = &mut dots[self.step * STEP / GROUP..][..STEP / GROUP];
@@ -229,43 +232,37 @@ impl Step<'_> {
         let rows = &self.rows;
         if GROUP == 16 {
             for (i, &places) in self.places.iter().enumerate() {
-                let x = x(i);
-                let dot = |row: usize| dot_one::<SIGNED>(rows[row][i], x);
-                let lanes = [dot(0), dot(1), dot(2), dot(3)];
-                store(places, add_quad(const { Headroom::of(MAX, 4) }, lanes));
+                let codes = [[rows[0][i]], [rows[1][i]], [rows[2][i]], [rows[3][i]]];
+                store(places, dot_quad::<1, SIGNED, MAX>(codes, [x(i)]));
             }
         } else {
             for (i, places) in self.places.as_chunks::<2>().0.iter().enumerate() {
+                let pair = |row: usize| [rows[row][2 * i], rows[row][2 * i + 1]];
+                let codes = [pair(0), pair(1), pair(2), pair(3)];
                 let x = [x(2 * i), x(2 * i + 1)];
-                let dot = |row: usize| {
-                    dot_pair::<SIGNED, MAX>([rows[row][2 * i], rows[row][2 * i + 1]], x)
-                };
-                let lanes = [dot(0), dot(1), dot(2), dot(3)];
-                store(places[0], add_quad(const { Headroom::of(MAX, 8) }, lanes));
+                store(places[0], dot_quad::<2, SIGNED, MAX>(codes, x));
             }
         }
     }
 }
 
-/// Scales one token's dots and adds them to its sums.
+/// Scales one token's dots, `[n_groups][row]i32`, and adds them to its sums.
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
 fn add_products<const SIGNED: bool>(
-    tile: &Tile,
-    token_idx: usize,
-    shape: TileShape,
+    (tile, dots): (&Tile, &[CodeLanes]),
+    has_mins: bool,
     x: &ActivationPanel,
     sums: &mut RowLanes,
 ) {
-    let dots = &tile.codes.as_chunks::<MAX_GROUPS>().0[token_idx];
     for (half, sums) in sums.0.as_chunks_mut().0.iter_mut().enumerate() {
         let mut total = load_f32(sums);
-        for (group_idx, dots) in dots.iter().enumerate().take(shape.n_groups) {
+        for (group_idx, dots) in dots.iter().enumerate() {
             let mut dot = load_u8(&dots.0.as_chunks().0[half]);
             if !SIGNED {
                 dot = _mm256_add_epi32(dot, _mm256_set1_epi32(x.starts[group_idx]));
             }
-            total = add_group((tile, half, group_idx), shape.has_mins, x, dot, total);
+            total = add_group((tile, half, group_idx), has_mins, x, dot, total);
         }
         store_f32(sums, total);
     }
@@ -319,4 +316,4 @@ fn or_masked(x: __m256i, y: __m256i, mask: i8) -> __m256i {
     _mm256_or_si256(x, _mm256_and_si256(y, _mm256_set1_epi8(mask)))
 }
 
-const _: () = assert!(PANEL == 2 * STEP && MAX_TOKENS * MAX_GROUPS * 4 == PANEL);
+const _: () = assert!(PANEL == 2 * STEP);

@@ -27,8 +27,7 @@ use super::unpack::{Rows, unpack_tile};
 use crate::activation::ActivationPanel;
 use crate::block::{BlockFormat, FP4_CODES, IQ4_CODES};
 use crate::tile::{PANEL, RowLanes, TILE_ROWS, Tile};
-use crate::x86_64::headroom::Headroom;
-use sums::{add_quad, spread};
+use sums::{Headroom, add_quad, spread};
 
 /// See [`crate::scalar::mul_rows`]; the same bits.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
