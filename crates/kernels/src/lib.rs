@@ -13,13 +13,15 @@
 //!   other operations.
 //! - `recurrent`: layers whose past is a state.
 //! - `quantize`: from floats to blocks.
-//! - `scalar`: the definition of every kernel; `x86_64`: the same with SIMD; `table`: which
-//!   routine serves which machine.
+//! - `scalar`: the definition of every kernel; `x86_64`, `aarch64`: the same with SIMD; `table`:
+//!   which routine serves which machine.
 //!
 //! # Machines
 //!
-//! On x86-64 there are rows for AVX-512 with VNNI and for AVX2 with FMA and F16C, chosen at run
-//! time; everywhere else the scalar row runs. Other architectures have not been tried.
+//! On x86-64 there are rows for AVX-512 with VNNI and for AVX2 with FMA and F16C, on 64-bit ARM for
+//! NEON alone and with the dot product of bytes, chosen at run time; everywhere else the scalar row
+//! runs. The ARM rows are tested under emulation, where they do what the scalar row does; they have
+//! not run on hardware yet, so nothing is known of their speed.
 //!
 //! Under Miri only the scalar row is there; its tests have sizes of their own for it. They have been begun
 //! under Miri and not run to their end.
