@@ -146,6 +146,24 @@ def test_completions_echo_batches_and_token_arrays(client):
     assert chunks[-1].choices[0].finish_reason == "length"
 
 
+def test_an_echoed_prompt_has_the_probabilities_of_its_tokens(client):
+    create = lambda **options: client.completions.create(model="tiny", temperature=0, echo=True, logprobs=2, **options)
+    scored = create(prompt="Once upon a time", max_tokens=0).choices[0]
+    lists = scored.logprobs
+    assert scored.text == "".join(lists.tokens) == "Once upon a time"
+    assert lists.token_logprobs[0] is None and lists.top_logprobs[0] is None
+    assert all(logprob < 0 for logprob in lists.token_logprobs[1:])
+    assert all(len(top) == 2 for top in lists.top_logprobs[1:])
+    assert all(scored.text[at:].startswith(token) for at, token in zip(lists.text_offset, lists.tokens))
+    continued = create(prompt="Once upon a time", max_tokens=3).choices[0]
+    assert continued.logprobs.tokens[: len(lists.tokens)] == lists.tokens
+    assert len(continued.logprobs.tokens) == len(lists.tokens) + 3
+    chunks = list(create(prompt="Once upon a time", max_tokens=3, stream=True))
+    told = [chunk.choices[0].logprobs for chunk in chunks if chunk.choices[0].logprobs]
+    assert [token for part in told for token in part.tokens] == continued.logprobs.tokens
+    assert [at for part in told for at in part.text_offset] == continued.logprobs.text_offset
+
+
 def test_embeddings_as_floats_and_base64(client):
     floats = client.embeddings.create(model="tiny", input=["hello", "a cat"], encoding_format="float")
     assert [item.index for item in floats.data] == [0, 1]
