@@ -66,6 +66,9 @@ pub(crate) struct ServeArgs {
     /// Where to listen, in place of OLLAMA_HOST
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) host: Option<String>,
+    /// Neither pull nor push models, whoever asks
+    #[arg(long)]
+    pub(crate) offline: bool,
     /// How the log looks
     #[arg(long, value_name = "FORMAT")]
     pub(crate) log_format: Option<LogFormat>,

@@ -97,6 +97,7 @@ pub(crate) fn runtime_config(environment: &Environment) -> Config {
     config.max_loaded = environment.max_loaded.unwrap_or(config.max_loaded);
     config.kv_type = environment.kv_type.unwrap_or(config.kv_type);
     config.prune = !environment.keeps_unused;
+    config.is_offline = environment.is_offline;
     config.keep_alive = environment.keep_alive.unwrap_or(config.keep_alive);
     config
 }

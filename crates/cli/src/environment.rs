@@ -26,6 +26,8 @@ pub(crate) struct Environment {
     pub(crate) kv_type: Option<KvType>,
     /// `OLLAMA_NOPRUNE`: whether to keep blobs that nothing needs.
     pub(crate) keeps_unused: bool,
+    /// `CAMELID_OFFLINE`: whether models are neither pulled nor pushed.
+    pub(crate) is_offline: bool,
     /// `OLLAMA_KEEP_ALIVE`: how long an idle model stays.
     pub(crate) keep_alive: Option<KeepAlive>,
     /// `OLLAMA_ORIGINS`: further web pages that may call the server.
@@ -104,6 +106,7 @@ impl Environment {
             max_loaded,
             kv_type,
             keeps_unused: is_on(&value("OLLAMA_NOPRUNE")),
+            is_offline: is_on(&value("CAMELID_OFFLINE")),
             keep_alive: value("OLLAMA_KEEP_ALIVE").parse().ok(),
             origins: value("OLLAMA_ORIGINS"),
             models: None,

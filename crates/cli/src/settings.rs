@@ -25,6 +25,7 @@ pub(crate) struct Settings {
     max_loaded_models: Option<u64>,
     kv_cache_type: Option<String>,
     keep_unused_blobs: Option<bool>,
+    offline: Option<bool>,
     origins: Vec<String>,
     debug: Option<u8>,
     /// How the log is written.
@@ -117,6 +118,7 @@ impl Settings {
             "OLLAMA_MAX_LOADED_MODELS" => number(self.max_loaded_models),
             "OLLAMA_KV_CACHE_TYPE" => self.kv_cache_type.clone(),
             "OLLAMA_NOPRUNE" => self.keep_unused_blobs.map(|keep| keep.to_string()),
+            "CAMELID_OFFLINE" => self.offline.map(|offline| offline.to_string()),
             "OLLAMA_ORIGINS" => (!self.origins.is_empty()).then(|| self.origins.join(",")),
             "OLLAMA_DEBUG" => self.debug.map(|level| level.to_string()),
             _ => None,
@@ -217,6 +219,7 @@ mod tests {
             "OLLAMA_MAX_LOADED_MODELS",
             "OLLAMA_KV_CACHE_TYPE",
             "OLLAMA_NOPRUNE",
+            "CAMELID_OFFLINE",
             "OLLAMA_ORIGINS",
             "OLLAMA_DEBUG",
         ] {

@@ -29,6 +29,9 @@ pub struct Config {
     /// Whether requests may name files of this machine (`FROM /models/x.gguf` in a Modelfile). Off
     /// for a server: whoever can ask it could find out what files there are.
     pub reads_files: bool,
+    /// Whether models are neither pulled nor pushed: whoever asks for it is told so, and nothing
+    /// here opens a connection.
+    pub is_offline: bool,
     /// How registries are dealt with.
     #[cfg(feature = "transfer")]
     pub transfer: camelid_registry::transfer::Options,
@@ -47,6 +50,7 @@ impl Default for Config {
             keep_alive: KeepAlive::For(Duration::from_secs(5 * 60)),
             prune: true,
             reads_files: false,
+            is_offline: false,
             #[cfg(feature = "transfer")]
             transfer: camelid_registry::transfer::Options::default(),
         }

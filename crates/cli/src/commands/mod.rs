@@ -35,6 +35,7 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
         environment.host = host;
         environment.warnings.extend(warning.map(|warning| format!("--host: {warning}")));
     }
+    environment.is_offline |= serve.is_some_and(|args| args.offline);
     start_log(environment.debug, serve.is_some(), settings.log.format);
     for warning in &environment.warnings {
         tracing::warn!("{warning}");

@@ -4,7 +4,8 @@ use camelid_api_types::{
     ApiError, BlobOutcome, ErrorKind, Service,
     ollama::{
         ChatResponse, CopyRequest, CreateRequest, DeleteRequest, EmbedInput, EmbedRequest,
-        EmbeddingsRequest, Format, KeepAlive, Message, ProgressResponse, ShowRequest, Think,
+        EmbeddingsRequest, Format, KeepAlive, Message, ProgressResponse, PullRequest, PushRequest,
+        ShowRequest, Think,
     },
 };
 use camelid_runtime::{
@@ -39,6 +40,30 @@ async fn upload(runtime: &Runtime, bytes: &'static [u8]) -> Result<String, ApiEr
     // In pieces, as the network brings them.
     let pieces: Vec<_> = bytes.chunks(100_000).map(|piece| Ok(piece.into())).collect();
     runtime.put_blob(&digest, stream::iter(pieces).boxed()).await.map(|_| digest)
+}
+
+#[tokio::test]
+async fn an_offline_runtime_asks_no_registry() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let mut config = Config::default();
+    config.is_offline = true;
+    let runtime = Runtime::new(Catalog::bundled().with_store(store), config);
+    // Nobody listens there, which would be another error.
+    let model = "http://127.0.0.1:1/library/x";
+    let pull = PullRequest { model: model.into(), insecure: true, ..PullRequest::default() };
+    let push = PushRequest { model: model.into(), insecure: true, ..PushRequest::default() };
+    let create = CreateRequest { from: "127.0.0.1:1/library/x".into(), ..from_tiny("made") };
+    let create = match runtime.create(create).await {
+        Ok(steps) => steps.try_collect::<Vec<_>>().await.map(drop),
+        Err(error) => Err(error),
+    };
+    for refused in [runtime.pull(pull).await.map(drop), runtime.push(push).await.map(drop), create]
+    {
+        let error = refused.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Forbidden, "{error}");
+        assert!(error.message.contains("offline"), "{error}");
+    }
 }
 
 #[tokio::test]

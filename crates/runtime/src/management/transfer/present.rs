@@ -51,7 +51,7 @@ impl Runtime {
     ) -> Result<ResponseStream<ProgressResponse>, ApiError> {
         let reference = to_transfer(request.model())?;
         let store = self.store()?.clone();
-        let options = self.transfer_options(request.insecure);
+        let options = self.transfer_options(request.insecure)?;
         let key = (format!("{:?} {}", reference.scheme, reference.name.full()), request.insecure);
         let job = self.downloads.share(key, || {
             Job::start(|report| async move { pull(&store, &reference, &options, &report).await })
@@ -68,7 +68,7 @@ impl Runtime {
         }
         let reference = to_transfer(request.model())?;
         let store = self.store()?.clone();
-        let options = self.transfer_options(request.insecure);
+        let options = self.transfer_options(request.insecure)?;
         let job = Job::start(|report| async move {
             let progress = |event: Event| report.step(step(&event));
             let result = transfer::push(&store, &reference, &options, &progress).await;
@@ -89,15 +89,23 @@ impl Runtime {
         report: &Reporter,
     ) -> Result<(), ApiError> {
         let reference = Reference { scheme: None, name: name.clone() };
-        let options = self.transfer_options(false);
+        let options = self.transfer_options(false)?;
         pull(self.store()?, &reference, &options, report).await
     }
 
-    fn transfer_options(&self, insecure: bool) -> Options {
+    /// How a registry is dealt with, for everything that deals with one.
+    ///
+    /// # Errors
+    /// `Forbidden` where nothing may.
+    fn transfer_options(&self, insecure: bool) -> Result<Options, ApiError> {
+        if self.config.is_offline {
+            let message = "models are neither pulled nor pushed here: the server is offline";
+            return Err(ApiError::new(ErrorKind::Forbidden, message));
+        }
         let mut options = self.config.transfer.clone();
         options.insecure = insecure;
         options.prune = self.config.prune;
-        options
+        Ok(options)
     }
 }
 
