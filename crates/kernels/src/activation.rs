@@ -1,6 +1,6 @@
 //! Activations in 8 bits, as the integer dot products take them.
 //!
-//! Each group of 32 activations is scaled by its largest magnitude to `-127..=127`. For weights
+//! Each group of 32 activations is rounded to `-127..=127` steps of its own size `d`. For weights
 //! `scale * (code - ZERO) - min` a group's share of the dot product is
 //!
 //! ```text
@@ -11,15 +11,16 @@
 //! `d * sum(q)`, per group of the weight's format. The sums are of the rounded values, so constant
 //! offsets cancel exactly.
 //!
-//! A group with a NaN or an infinity gets `d = NaN`, so that it shows in the result. A group
-//! whose largest magnitude is below 2^-100 counts as zero.
+//! How `d` is chosen, and what of it a panel keeps, is told at [`steps`](mod@steps).
+
+mod steps;
 
 use crate::tile::{MAX_GROUPS, PANEL};
 
 /// Activations that share a scale.
 pub(crate) const GROUP: usize = 32;
-/// Magnitudes below this count as zero: the inverse scale of smaller ones may overflow.
-pub(crate) const TINY: f32 = f32::from_bits((127 - 100) << 23);
+/// Groups of a whole panel.
+const GROUPS: usize = PANEL / GROUP;
 
 /// What the weight format wants to find beside the activations' codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +29,17 @@ pub(crate) struct PanelSpec {
     pub(crate) group: usize,
     /// The weight code that stands for 0.
     pub(crate) zero: u8,
+    /// How groups are scaled.
+    pub(crate) steps: Steps,
+}
+
+/// How the groups of a panel are scaled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Steps {
+    /// Each by its own largest magnitude.
+    Own,
+    /// By powers of two times one step of the panel.
+    Doubling,
 }
 
 /// Up to 256 activations of one token.
@@ -36,23 +48,78 @@ pub(crate) struct PanelSpec {
 #[derive(Clone)]
 #[repr(C, align(64))]
 pub(crate) struct ActivationPanel {
-    /// Rounded activations; zero beyond the row's end.
+    /// Rounded activations; of no meaning beyond the row's end.
     pub(crate) codes: [i8; PANEL],
-    /// `d`: what one step of the codes is worth.
-    pub(crate) scales: [f32; MAX_GROUPS],
+    /// What one step of the codes is worth: see [`scale`](Self::scale) and
+    /// [`exponent`](Self::exponent).
+    scales: [u32; MAX_GROUPS],
     /// `-ZERO * sum(q)`.
     pub(crate) starts: [i32; MAX_GROUPS],
-    /// `d * sum(q)`.
+    /// `d * sum(q)`, where steps double in units of `step`.
     pub(crate) sums: [f32; MAX_GROUPS],
+    /// What the panel's products are worth, where steps double.
+    pub(crate) step: f32,
 }
 
 impl Default for ActivationPanel {
     fn default() -> Self {
         Self {
             codes: [0; PANEL],
-            scales: [0.0; MAX_GROUPS],
+            scales: [0; MAX_GROUPS],
             starts: [0; MAX_GROUPS],
             sums: [0.0; MAX_GROUPS],
+            step: 0.0,
+        }
+    }
+}
+
+impl ActivationPanel {
+    /// `d` of a group with a step of its own.
+    #[inline]
+    pub(crate) fn scale(&self, group_idx: usize) -> f32 {
+        f32::from_bits(self.scales[group_idx])
+    }
+
+    /// What multiplies a float by `d / step` when it is added to the float's bits.
+    #[inline]
+    pub(crate) fn exponent(&self, group_idx: usize) -> i32 {
+        self.scales[group_idx].cast_signed()
+    }
+
+    /// Rounds `x`, whole groups of 32 and at most 256 elements.
+    ///
+    /// `largest` is the largest magnitude of a group, as bits, a NaN's if there is any; `round`
+    /// multiplies a group with a factor and rounds it, ties to even.
+    #[inline(always)]
+    pub(crate) fn round(
+        &mut self,
+        x: &[f32],
+        spec: PanelSpec,
+        largest: impl Fn(&[f32; GROUP]) -> u32,
+        round: impl Fn(&[f32; GROUP], f32, &mut [i8; GROUP]),
+    ) {
+        let groups = x.as_chunks::<GROUP>().0;
+        let mut maxima = [0.0; GROUPS];
+        for (max, x) in maxima.iter_mut().zip(groups) {
+            *max = f32::from_bits(largest(x));
+        }
+        let (step, steps) = steps::choose(spec.steps, &maxima);
+        self.step = step;
+        let per_group = GROUP / spec.group;
+        let codes = self.codes.as_chunks_mut::<GROUP>().0;
+        for (group_idx, ((x, codes), step)) in groups.iter().zip(codes).zip(steps).enumerate() {
+            if step.inverse == 0.0 {
+                codes.fill(0);
+            } else {
+                round(x, step.inverse, codes);
+            }
+            for (sub_idx, codes) in codes.chunks_exact(spec.group).enumerate() {
+                let sum: i32 = codes.iter().map(|&code| i32::from(code)).sum();
+                let idx = group_idx * per_group + sub_idx;
+                self.scales[idx] = step.scale;
+                self.starts[idx] = -i32::from(spec.zero) * sum;
+                self.sums[idx] = step.sum_factor * sum as f32;
+            }
         }
     }
 }
@@ -84,25 +151,41 @@ mod tests {
     use super::*;
     use crate::table::Kernels;
 
-    const SPEC: PanelSpec = PanelSpec { group: 16, zero: 8 };
+    const SPEC: PanelSpec = PanelSpec { group: 16, zero: 8, steps: Steps::Own };
+    const DOUBLING: PanelSpec = PanelSpec { steps: Steps::Doubling, ..SPEC };
 
-    fn quantized(x: &[f32]) -> ActivationPanel {
+    fn quantized(x: &[f32], spec: PanelSpec) -> ActivationPanel {
         let mut panel = ActivationPanel::default();
-        Kernels::detect().quantize(x, SPEC, &mut panel);
+        Kernels::detect().quantize(x, spec, &mut panel);
         panel
+    }
+
+    /// What a step of a 16-element group is worth.
+    fn step(panel: &ActivationPanel, spec: PanelSpec, group_idx: usize) -> f32 {
+        match spec.steps {
+            Steps::Own => panel.scale(group_idx),
+            Steps::Doubling => panel.step * (panel.exponent(group_idx) as f32 / 8_388_608.0).exp2(),
+        }
     }
 
     #[test]
     fn values_come_back_within_half_a_step() {
-        let x: Vec<f32> = (0..64).map(|i| ((i * 37) % 64) as f32 / 7.0 - 4.0).collect();
-        let panel = quantized(&x);
-        for (i, x) in x.iter().enumerate() {
-            let step = panel.scales[i / 16];
-            assert!((f32::from(panel.codes[i]) * step - x).abs() <= 0.5001 * step);
+        let x: Vec<f32> =
+            (0..256).map(|i| (((i * 37) % 64) as f32 / 7.0 - 4.0) * (1 + i / 32) as f32).collect();
+        for spec in [SPEC, DOUBLING] {
+            let panel = quantized(&x, spec);
+            for (i, x) in x.iter().enumerate() {
+                let step = step(&panel, spec, i / 16);
+                assert!((f32::from(panel.codes[i]) * step - x).abs() <= 0.5001 * step);
+                let largest = (i / 32 + 1) as f32 * 5.0 / 127.0;
+                assert!(step <= 2.0 * largest, "step {step} of group {}", i / 16);
+            }
+            let sum: i32 = panel.codes[16..32].iter().map(|&code| i32::from(code)).sum();
+            assert_eq!(panel.starts[1], -8 * sum);
+            let unit = if spec.steps == Steps::Own { 1.0 } else { panel.step };
+            let want = step(&panel, spec, 1) * sum as f32;
+            assert!((panel.sums[1] * unit - want).abs() <= 1e-6 * want.abs());
         }
-        let sum: i32 = panel.codes[16..32].iter().map(|&code| i32::from(code)).sum();
-        assert_eq!(panel.starts[1], -8 * sum);
-        assert_eq!(panel.sums[1], panel.scales[1] * sum as f32);
     }
 
     #[test]
@@ -110,17 +193,22 @@ mod tests {
         for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
             let mut x = [1.0; 64];
             x[40] = bad;
-            let panel = quantized(&x);
-            assert!(panel.scales[2].is_nan() && panel.scales[0] == 1.0 / 127.0);
+            let panel = quantized(&x, SPEC);
+            assert!(panel.scale(2).is_nan() && panel.scale(0) == 1.0 / 127.0);
+            assert!(quantized(&x, DOUBLING).step.is_nan());
         }
     }
 
     #[test]
     fn tiny_groups_are_zero_and_large_ones_finite() {
-        let panel = quantized(&[f32::MIN_POSITIVE / 2.0; 32]);
-        assert_eq!((panel.scales[0], panel.codes[0]), (0.0, 0));
-        let panel = quantized(&[f32::MAX / 64.0; 32]);
-        assert_eq!(panel.codes[0], 127);
-        assert!(panel.sums[0].is_finite());
+        let panel = quantized(&[f32::MIN_POSITIVE / 2.0; 32], SPEC);
+        assert_eq!((panel.scale(0), panel.codes[0]), (0.0, 0));
+        let panel = quantized(&[f32::MIN_POSITIVE / 2.0; 256], DOUBLING);
+        assert_eq!((panel.step, panel.codes[0]), (0.0, 0));
+        for spec in [SPEC, DOUBLING] {
+            let panel = quantized(&[f32::MAX / 64.0; 32], spec);
+            assert_eq!(panel.codes[0], 127);
+            assert!(panel.sums[0].is_finite() && panel.step.is_finite());
+        }
     }
 }

@@ -28,6 +28,7 @@ pub(crate) use uneven::{FP4_CODES, FP4_ZERO, IQ4_CODES, IQ4_ZERO, half_e4m3, hal
 
 use half::f16;
 
+use crate::activation::{PanelSpec, Steps};
 use crate::scalar::TileShape;
 use crate::tile::{PANEL, RowPanel};
 use camelid_gguf::TensorType;
@@ -85,6 +86,12 @@ impl BlockFormat {
         PANEL / self.len * self.bytes
     }
 
+    /// What is kept of the activations that meet this format.
+    pub(crate) fn panel_spec(&self) -> PanelSpec {
+        let steps = if self.len == PANEL { Steps::Doubling } else { Steps::Own };
+        PanelSpec { group: self.group, zero: self.zero, steps }
+    }
+
     /// How a tile is filled by rows of `n_bytes`.
     pub(crate) fn tile_shape(&self, n_bytes: usize) -> TileShape {
         TileShape {
@@ -93,6 +100,7 @@ impl BlockFormat {
             has_mins: self.has_mins,
             // Codes reach as far above their zero as below, or less.
             wide_codes: self.zero == 128,
+            steps: self.panel_spec().steps,
         }
     }
 

@@ -67,8 +67,10 @@ impl Cpu {
     /// `[n_tokens, n_rows]`.
     ///
     /// Float weights meet f32 activations and f32 sums. For quantised weights the activations are
-    /// rounded to 8 bits in groups of 32; sums are exact within a group and f32 across groups. A
-    /// token's results have the same bits whatever the batch and the number of threads.
+    /// rounded to 8 bits in groups of 32, each in steps of its own or, for formats with blocks of
+    /// 256, in steps that are powers of two times one of theirs; sums are exact within a group and
+    /// f32 across groups. A token's results have the same bits whatever the batch and the number of
+    /// threads.
     ///
     /// # Panics
     /// If the lengths do not fit.

@@ -13,8 +13,6 @@ mod vector;
 pub(crate) use dot::mul_band;
 pub(crate) use gemm::{FloatRows, MAX_K, gemm, widen};
 pub(crate) use quantize::quantize;
-#[cfg(all(target_arch = "aarch64", target_endian = "little", not(miri)))]
-pub(crate) use quantize::quantize_by;
 pub(crate) use softmax::{Running, soften, widen_codes};
 pub(crate) use tile::{TileShape, mul_rows, mul_tile};
 pub(crate) use vector::{Sigmoid, dot_f32, exp_sum, gate, softcap};

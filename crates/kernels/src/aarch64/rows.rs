@@ -12,11 +12,12 @@ use camelid_gguf::TensorType;
 use super::bytes::Dot;
 use super::codes::{self, Codes};
 use super::factors::{self, RowFactors};
-use super::mem::{load_f32, load_i8, store_f32};
-use super::tile::{Factors, add_share, mul_tile, sign};
+use super::mem::load_i8;
+use super::tile::{Factors, add_share, finish, mul_tile, sign, start};
 use super::unpack::{Rows, unpack_any, unpack_codes};
 use crate::activation::ActivationPanel;
 use crate::block::{BlockFormat, IQ4_CODES};
+use crate::scalar::TileShape;
 use crate::tile::{RowLanes, Tile};
 
 /// See [`crate::scalar::mul_rows`]; the same bits.
@@ -89,7 +90,7 @@ impl<D: Dot> Panel<'_, D> {
         let shape = format.tile_shape(rows[0].len());
         debug_assert!(shape.group == 16 * VECS && shape.wide_codes == WIDE);
         factors::fill((format, rows), tile, factors);
-        let few = Few { dot, rows, tile, has_mins: shape.has_mins };
+        let few = Few { dot, rows, tile, shape };
         match (x, sums) {
             ([x], [sums]) => few.multiply::<1, VECS, WIDE>([x], [sums], codes),
             ([x, y], [x_sums, y_sums]) => {
@@ -109,7 +110,7 @@ struct Few<'a, D> {
     rows: &'a Rows<'a>,
     /// Its scales and minimums are those of the rows.
     tile: &'a Tile,
-    has_mins: bool,
+    shape: TileShape,
 }
 
 impl<D: Dot> Few<'_, D> {
@@ -126,7 +127,7 @@ impl<D: Dot> Few<'_, D> {
         for (quad, rows) in self.rows.as_chunks::<4>().0.iter().enumerate() {
             let mut totals = [vdupq_n_f32(0.0); N];
             for (total, sums) in totals.iter_mut().zip(&sums) {
-                *total = load_f32(&sums[quad]);
+                *total = start(self.shape.steps, &sums[quad]);
             }
             for quarter in 0..4 {
                 let mut four = [[vdupq_n_s8(0); 4]; 4];
@@ -138,8 +139,8 @@ impl<D: Dot> Few<'_, D> {
                     *total = self.add_shares::<VECS, WIDE>(*total, dots, (x, quarter, quad));
                 }
             }
-            for (sums, total) in sums.iter_mut().zip(totals) {
-                store_f32(&mut sums[quad], total);
+            for ((sums, total), x) in sums.iter_mut().zip(totals).zip(x) {
+                finish(total, (x, self.shape.steps), &mut sums[quad]);
             }
         }
     }
@@ -181,7 +182,7 @@ impl<D: Dot> Few<'_, D> {
             let group_idx = 4 / VECS * quarter + i;
             let start = if WIDE { 0 } else { x.starts[group_idx] };
             let dot = vaddq_s32(dot, vdupq_n_s32(start));
-            let factors = Factors::of(self.tile, group_idx, quad, self.has_mins);
+            let factors = Factors::of(self.tile, group_idx, quad, self.shape);
             total = add_share(total, dot, factors, (x, group_idx));
         }
         total

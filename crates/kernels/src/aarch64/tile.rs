@@ -9,7 +9,7 @@ use std::arch::aarch64::*;
 
 use super::bytes::Dot;
 use super::mem::{load_f32, load_i8, load_u8, store_f32};
-use crate::activation::ActivationPanel;
+use crate::activation::{ActivationPanel, Steps};
 use crate::scalar::TileShape;
 use crate::tile::{CodeLanes, RowLanes, TILE_ROWS, Tile};
 
@@ -54,6 +54,12 @@ fn mul_tokens<D: Dot, const N: usize>(
     sums: &mut [RowLanes; N],
 ) {
     let steps = shape.group / 16;
+    let mut totals = [[vdupq_n_f32(0.0); VECS]; N];
+    for (totals, sums) in totals.iter_mut().zip(sums.iter()) {
+        for (total, sums) in totals.iter_mut().zip(sums.0.as_chunks().0) {
+            *total = start(shape.steps, sums);
+        }
+    }
     for group_idx in 0..shape.n_groups {
         let codes = &tile.codes.as_chunks::<4>().0[group_idx * steps..][..steps];
         let dots = if shape.wide_codes {
@@ -61,12 +67,16 @@ fn mul_tokens<D: Dot, const N: usize>(
         } else {
             dot_group::<D, N, false>(dot, codes, group_idx, x)
         };
-        for ((dots, x), sums) in dots.into_iter().zip(x).zip(sums.iter_mut()) {
-            for (quad, (sums, dot)) in sums.0.as_chunks_mut().0.iter_mut().zip(dots).enumerate() {
-                let factors = Factors::of(tile, group_idx, quad, shape.has_mins);
-                let total = add_share(load_f32(sums), dot, factors, (x, group_idx));
-                store_f32(sums, total);
+        for ((dots, x), totals) in dots.into_iter().zip(x).zip(&mut totals) {
+            for (quad, (total, dot)) in totals.iter_mut().zip(dots).enumerate() {
+                let factors = Factors::of(tile, group_idx, quad, shape);
+                *total = add_share(*total, dot, factors, (x, group_idx));
             }
+        }
+    }
+    for ((totals, x), sums) in totals.into_iter().zip(x).zip(sums) {
+        for (total, sums) in totals.into_iter().zip(sums.0.as_chunks_mut().0) {
+            finish(total, (x, shape.steps), sums);
         }
     }
 }
@@ -130,32 +140,67 @@ pub(super) fn sign<const WIDE: bool>(codes: uint8x16_t) -> int8x16_t {
 pub(super) struct Factors {
     scales: float32x4_t,
     mins: Option<float32x4_t>,
+    steps: Steps,
 }
 
 impl Factors {
     /// Those of rows `4 quad ..`.
     #[target_feature(enable = "neon")]
     #[inline]
-    pub(super) fn of(tile: &Tile, group_idx: usize, quad: usize, has_mins: bool) -> Self {
+    pub(super) fn of(tile: &Tile, group_idx: usize, quad: usize, shape: TileShape) -> Self {
         let load = |lanes: &RowLanes| load_f32(&lanes.0.as_chunks().0[quad]);
-        let mins = has_mins.then(|| load(&tile.mins[group_idx]));
-        Self { scales: load(&tile.scales[group_idx]), mins }
+        let mins = shape.has_mins.then(|| load(&tile.mins[group_idx]));
+        Self { scales: load(&tile.scales[group_idx]), mins, steps: shape.steps }
     }
 }
 
-/// Adds a group's share to the sums of four rows.
+/// Where the total of four rows begins.
+#[target_feature(enable = "neon")]
+#[inline]
+pub(super) fn start(steps: Steps, sums: &[f32; 4]) -> float32x4_t {
+    match steps {
+        Steps::Own => load_f32(sums),
+        Steps::Doubling => vdupq_n_f32(0.0),
+    }
+}
+
+/// Adds a group's share to the total of four rows.
 #[target_feature(enable = "neon")]
 #[inline]
 pub(super) fn add_share(
     total: float32x4_t,
     dot: int32x4_t,
-    Factors { scales, mins }: Factors,
+    Factors { scales, mins, steps }: Factors,
     (x, group_idx): (&ActivationPanel, usize),
 ) -> float32x4_t {
-    let factor = vmulq_n_f32(scales, x.scales[group_idx]);
-    let total = vaddq_f32(total, vmulq_f32(vcvtq_f32_s32(dot), factor));
+    let (dot, sum) = (vcvtq_f32_s32(dot), x.sums[group_idx]);
+    if steps == Steps::Doubling {
+        let bits = vaddq_s32(vreinterpretq_s32_f32(dot), vdupq_n_s32(x.exponent(group_idx)));
+        let total = vfmaq_f32(total, vreinterpretq_f32_s32(bits), scales);
+        return match mins {
+            Some(mins) => vfmsq_n_f32(total, mins, sum),
+            None => total,
+        };
+    }
+    let factor = vmulq_n_f32(scales, x.scale(group_idx));
+    let total = vaddq_f32(total, vmulq_f32(dot, factor));
     match mins {
-        Some(mins) => vsubq_f32(total, vmulq_n_f32(mins, x.sums[group_idx])),
+        Some(mins) => vsubq_f32(total, vmulq_n_f32(mins, sum)),
         None => total,
     }
+}
+
+/// Puts the total of four rows into their sums.
+#[target_feature(enable = "neon")]
+#[inline]
+pub(super) fn finish(
+    total: float32x4_t,
+    (x, steps): (&ActivationPanel, Steps),
+    sums: &mut [f32; 4],
+) {
+    let sum = match steps {
+        Steps::Own => total,
+        Steps::Doubling => vfmaq_n_f32(load_f32(sums), total, x.step),
+    };
+    store_f32(sums, sum);
 }

@@ -2,7 +2,7 @@
 
 use half::f16;
 
-use crate::activation::ActivationPanel;
+use crate::activation::{ActivationPanel, Steps};
 use crate::kv_pool::{BLOCK, Bits, HeadPage, KvPool, PAGE_CODES, PAGE_LEN, unpack_nibbles};
 use crate::scalar::{FloatRows, MAX_K, TileShape};
 use crate::table::Kernels;
@@ -130,7 +130,13 @@ pub(super) fn score_codes(
         for ((codes, scales), q) in panels.zip(q.chunks_exact(n_rows)) {
             let n_groups = load_tile(kernels, (bits, codes, scales), half, (tile, space));
             let wide_codes = bits == Bits::Eight;
-            let shape = TileShape { n_groups, group: BLOCK, has_mins: false, wide_codes };
+            let shape = TileShape {
+                n_groups,
+                group: BLOCK,
+                has_mins: false,
+                wide_codes,
+                steps: Steps::Own,
+            };
             kernels.mul_tile(tile, shape, q, lanes);
         }
         for (scores, lanes) in scores.iter_mut().zip(lanes.iter()) {

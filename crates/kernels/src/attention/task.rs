@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::page::{PageCopy, score_codes, value_codes, values_of_keys};
 use super::sums::Sums;
 use super::{Attention, Query};
-use crate::activation::{ActivationPanel, PanelSpec};
+use crate::activation::{ActivationPanel, PanelSpec, Steps};
 use crate::kv_pool::{BLOCK, HeadPage, KvPool, PAGE_LEN};
 use crate::scalar::{FloatRows, MAX_K};
 use crate::table::Kernels;
@@ -151,7 +151,7 @@ impl Task<'_> {
             }
         }
         if let HeadPage::Codes { bits, .. } = self.kv.k_page(0, self.head_kv) {
-            let spec = PanelSpec { group: BLOCK, zero: bits.zero() };
+            let spec = PanelSpec { group: BLOCK, zero: bits.zero(), steps: Steps::Own };
             round_queries((self.kernels, spec), q, n_rows, q_codes);
         }
     }

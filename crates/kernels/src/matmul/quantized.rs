@@ -45,7 +45,7 @@ pub(super) fn matmul(
     bands: Vec<Band<'_, '_>>,
     (x, n_cols): (&[f32], usize),
 ) {
-    let spec = PanelSpec { group: format.group, zero: format.zero };
+    let spec = format.panel_spec();
     let n_tokens = x.len() / n_cols;
     let n_panels = n_cols.div_ceil(PANEL) * n_tokens;
     let mut room = PANELS.take();

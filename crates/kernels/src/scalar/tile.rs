@@ -1,6 +1,6 @@
 //! Tiles: unpacking, and the integer dot product with activations.
 
-use crate::activation::ActivationPanel;
+use crate::activation::{ActivationPanel, Steps};
 use crate::block::BlockFormat;
 use crate::tile::{RowLanes, RowPanel, TILE_ROWS, Tile};
 
@@ -31,9 +31,12 @@ fn unpack_tile(format: &BlockFormat, blocks: &[&[u8]; TILE_ROWS], tile: &mut Til
 
 /// Adds the products of a tile with each token's activations to that token's sums.
 ///
-/// Per group: an exact 32-bit sum, then `sum += (scale * d) * group_sum`, then, with minimums,
-/// `sum -= min * (d * sum(q))`; each step rounded to f32, groups in order.  So a token's sums
-/// have the same bits whatever else is in the batch, in every kernel row.
+/// Per group, in order, an exact 32-bit sum. Where groups have steps of their own, then
+/// `sum += (scale * d) * group_sum` and, with minimums, `sum -= min * (d * sum(q))`, each operation
+/// rounded to f32. Where steps double, a total of the panel begins at 0, takes
+/// `scale * (2^s * group_sum)` and `-min * (2^s * sum(q))`, and is added as `step * total`, each
+/// multiplication fused with its addition. So a token's sums have the same bits whatever else is in
+/// the batch, in every kernel row.
 ///
 /// Shapes: `x` and `sums` are `[n_tokens]`; `n_groups` counts groups of `group` columns.
 pub(crate) fn mul_tile(
@@ -43,17 +46,43 @@ pub(crate) fn mul_tile(
     sums: &mut [RowLanes],
 ) {
     for (x, sums) in x.iter().zip(sums) {
-        for group_idx in 0..shape.n_groups {
-            let group_sums = dot_group(tile, x, group_idx, shape.group);
-            let (scales, mins) = (&tile.scales[group_idx].0, &tile.mins[group_idx].0);
-            for (row_idx, sum) in sums.0.iter_mut().enumerate() {
-                let factor = scales[row_idx] * x.scales[group_idx];
-                *sum += group_sums[row_idx] as f32 * factor;
-                if shape.has_mins {
-                    *sum -= mins[row_idx] * x.sums[group_idx];
-                }
+        match shape.steps {
+            Steps::Own => add_own(tile, shape, x, sums),
+            Steps::Doubling => add_doubling(tile, shape, x, sums),
+        }
+    }
+}
+
+fn add_own(tile: &Tile, shape: TileShape, x: &ActivationPanel, sums: &mut RowLanes) {
+    for group_idx in 0..shape.n_groups {
+        let group_sums = dot_group(tile, x, group_idx, shape.group);
+        let (scales, mins) = (&tile.scales[group_idx].0, &tile.mins[group_idx].0);
+        for (row_idx, sum) in sums.0.iter_mut().enumerate() {
+            let factor = scales[row_idx] * x.scale(group_idx);
+            *sum += group_sums[row_idx] as f32 * factor;
+            if shape.has_mins {
+                *sum -= mins[row_idx] * x.sums[group_idx];
             }
         }
+    }
+}
+
+fn add_doubling(tile: &Tile, shape: TileShape, x: &ActivationPanel, sums: &mut RowLanes) {
+    let mut totals = [0.0f32; TILE_ROWS];
+    for group_idx in 0..shape.n_groups {
+        let group_sums = dot_group(tile, x, group_idx, shape.group);
+        let (scales, mins) = (&tile.scales[group_idx].0, &tile.mins[group_idx].0);
+        for (row_idx, total) in totals.iter_mut().enumerate() {
+            let bits = (group_sums[row_idx] as f32).to_bits().cast_signed();
+            let doubled = bits.wrapping_add(x.exponent(group_idx)).cast_unsigned();
+            *total = f32::from_bits(doubled).mul_add(scales[row_idx], *total);
+            if shape.has_mins {
+                *total = (-mins[row_idx]).mul_add(x.sums[group_idx], *total);
+            }
+        }
+    }
+    for (sum, total) in sums.0.iter_mut().zip(totals) {
+        *sum = total.mul_add(x.step, *sum);
     }
 }
 
@@ -65,6 +94,8 @@ pub(crate) struct TileShape {
     pub(crate) has_mins: bool,
     /// Whether codes go beyond 127; their zero is 128 then.
     pub(crate) wide_codes: bool,
+    /// How the activations are scaled.
+    pub(crate) steps: Steps,
 }
 
 fn dot_group(tile: &Tile, x: &ActivationPanel, group_idx: usize, group: usize) -> [i32; TILE_ROWS] {

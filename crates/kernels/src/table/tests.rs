@@ -4,6 +4,7 @@ use half::{bf16, f16};
 use proptest::prelude::*;
 
 use super::*;
+use crate::activation::Steps;
 use crate::block::FORMATS;
 
 const N_CASES: u32 = if cfg!(miri) { 1 } else { 32 };
@@ -50,7 +51,7 @@ impl<'a> TileCase<'a> {
         let n_cols = n_blocks * format.len;
         let row_stride = bytes.len() / TILE_ROWS;
         let rows = std::array::from_fn(|i| &bytes[i * row_stride..][..n_blocks * format.bytes]);
-        let spec = PanelSpec { group: format.group, zero: format.zero };
+        let spec = format.panel_spec();
         let quantize = |token_idx: usize| {
             let mut x = x[..n_cols].to_vec();
             x.rotate_left(token_idx % n_cols);
@@ -101,8 +102,9 @@ proptest! {
         x in proptest::collection::vec(float(), PANEL),
         group in prop_oneof![Just(16), Just(32)],
         zero in any::<u8>(),
+        steps in prop_oneof![Just(Steps::Own), Just(Steps::Doubling)],
     ) {
-        let spec = PanelSpec { group, zero };
+        let spec = PanelSpec { group, zero, steps };
         let run = |kernels: &Kernels| {
             let mut panel = ActivationPanel::default();
             kernels.quantize(&x[..GROUP * n_groups], spec, &mut panel);
@@ -112,7 +114,12 @@ proptest! {
         for kernels in Kernels::available() {
             let panel = run(kernels);
             prop_assert!(panel.codes == want.codes && panel.starts == want.starts);
-            prop_assert!(same_bits(&panel.scales, &want.scales), "{}", kernels.name);
+            let scales = |panel: &ActivationPanel| {
+                let mut scales = vec![panel.step];
+                scales.extend((0..PANEL / group).map(|i| panel.scale(i)));
+                scales
+            };
+            prop_assert!(same_bits(&scales(&panel), &scales(&want)), "{}", kernels.name);
             prop_assert!(same_bits(&panel.sums, &want.sums), "{}", kernels.name);
         }
     }

@@ -27,8 +27,8 @@ use std::arch::x86_64::*;
 
 use camelid_gguf::TensorType;
 
-use super::mem::{load_f32, load_i8x16, load_u8, load_u8x16, store_f32, store_u8x16};
-use super::tile::add_group;
+use super::mem::{load_i8x16, load_u8, load_u8x16, store_u8x16};
+use super::tile::{add_group, finish, start};
 use crate::activation::ActivationPanel;
 use crate::block::{BlockFormat, FP4_CODES, IQ4_CODES};
 use crate::scalar::TileShape;
@@ -192,7 +192,7 @@ impl Product<'_> {
             }
             for ((dots, x), sums) in tile.codes.chunks_exact(n_groups).zip(x).zip(sums) {
                 let dots = &dots[..shape.n_groups];
-                add_products::<SIGNED>((tile, dots), shape.has_mins, x, sums);
+                add_products::<SIGNED>((tile, dots), shape, x, sums);
             }
         }
     }
@@ -251,20 +251,20 @@ impl Step<'_> {
 #[inline]
 fn add_products<const SIGNED: bool>(
     (tile, dots): (&Tile, &[CodeLanes]),
-    has_mins: bool,
+    shape: TileShape,
     x: &ActivationPanel,
     sums: &mut RowLanes,
 ) {
     for (half, sums) in sums.0.as_chunks_mut().0.iter_mut().enumerate() {
-        let mut total = load_f32(sums);
+        let mut total = start(shape.steps, sums);
         for (group_idx, dots) in dots.iter().enumerate() {
             let mut dot = load_u8(&dots.0.as_chunks().0[half]);
             if !SIGNED {
                 dot = _mm256_add_epi32(dot, _mm256_set1_epi32(x.starts[group_idx]));
             }
-            total = add_group((tile, half, group_idx), has_mins, x, dot, total);
+            total = add_group((tile, half, group_idx), shape, x, dot, total);
         }
-        store_f32(sums, total);
+        finish(total, (x, shape.steps), sums);
     }
 }
 

@@ -7,7 +7,7 @@
 use std::arch::x86_64::*;
 
 use super::mem::{load_f32, load_u8, store_f32};
-use crate::activation::ActivationPanel;
+use crate::activation::{ActivationPanel, Steps};
 use crate::scalar::TileShape;
 use crate::tile::{RowLanes, Tile};
 
@@ -47,19 +47,44 @@ fn mul_half<const N: usize, const HALF: usize>(
     x: &[ActivationPanel; N],
     sums: &mut [RowLanes; N],
 ) {
+    let mut totals = [_mm256_setzero_ps(); N];
+    for (total, sums) in totals.iter_mut().zip(sums.iter()) {
+        *total = start(shape.steps, &sums.0.as_chunks().0[HALF]);
+    }
     for group_idx in 0..shape.n_groups {
         let dots = if shape.wide_codes {
             dot_group::<N, HALF, true>(tile, shape.group, group_idx, x)
         } else {
             dot_group::<N, HALF, false>(tile, shape.group, group_idx, x)
         };
-        for ((dot, x), sums) in dots.into_iter().zip(x).zip(sums.iter_mut()) {
-            let sums = &mut sums.0.as_chunks_mut().0[HALF];
-            let total = load_f32(sums);
-            let total = add_group((tile, HALF, group_idx), shape.has_mins, x, dot, total);
-            store_f32(sums, total);
+        for ((dot, x), total) in dots.into_iter().zip(x).zip(&mut totals) {
+            *total = add_group((tile, HALF, group_idx), shape, x, dot, *total);
         }
     }
+    for ((total, x), sums) in totals.into_iter().zip(x).zip(sums) {
+        finish(total, (x, shape.steps), &mut sums.0.as_chunks_mut().0[HALF]);
+    }
+}
+
+/// Where the total of half the rows begins.
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+pub(super) fn start(steps: Steps, sums: &[f32; 8]) -> __m256 {
+    match steps {
+        Steps::Own => load_f32(sums),
+        Steps::Doubling => _mm256_setzero_ps(),
+    }
+}
+
+/// Puts the total of half the rows into their sums.
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+pub(super) fn finish(total: __m256, (x, steps): (&ActivationPanel, Steps), sums: &mut [f32; 8]) {
+    let sum = match steps {
+        Steps::Own => total,
+        Steps::Doubling => _mm256_fmadd_ps(total, _mm256_set1_ps(x.step), load_f32(sums)),
+    };
+    store_f32(sums, sum);
 }
 
 /// Adds a group's products to the totals of half the rows.
@@ -67,20 +92,23 @@ fn mul_half<const N: usize, const HALF: usize>(
 #[inline]
 pub(super) fn add_group(
     (tile, half, group_idx): (&Tile, usize, usize),
-    has_mins: bool,
+    shape: TileShape,
     x: &ActivationPanel,
     dot: __m256i,
     total: __m256,
 ) -> __m256 {
     let scales = load_f32(&tile.scales[group_idx].0.as_chunks().0[half]);
-    let factor = _mm256_mul_ps(scales, _mm256_set1_ps(x.scales[group_idx]));
-    let total = _mm256_add_ps(total, _mm256_mul_ps(_mm256_cvtepi32_ps(dot), factor));
-    if !has_mins {
-        return total;
+    let mins = || load_f32(&tile.mins[group_idx].0.as_chunks().0[half]);
+    let (dot, sum) = (_mm256_cvtepi32_ps(dot), _mm256_set1_ps(x.sums[group_idx]));
+    if shape.steps == Steps::Doubling {
+        let exponent = _mm256_set1_epi32(x.exponent(group_idx));
+        let bits = _mm256_add_epi32(_mm256_castps_si256(dot), exponent);
+        let total = _mm256_fmadd_ps(_mm256_castsi256_ps(bits), scales, total);
+        return if shape.has_mins { _mm256_fnmadd_ps(mins(), sum, total) } else { total };
     }
-    let mins = load_f32(&tile.mins[group_idx].0.as_chunks().0[half]);
-    let share = _mm256_mul_ps(mins, _mm256_set1_ps(x.sums[group_idx]));
-    _mm256_sub_ps(total, share)
+    let factor = _mm256_mul_ps(scales, _mm256_set1_ps(x.scale(group_idx)));
+    let total = _mm256_add_ps(total, _mm256_mul_ps(dot, factor));
+    if shape.has_mins { _mm256_sub_ps(total, _mm256_mul_ps(mins(), sum)) } else { total }
 }
 
 /// The integer sums of one group.

@@ -21,8 +21,8 @@ use std::arch::x86_64::*;
 
 use camelid_gguf::TensorType;
 
-use super::mem::{load_f32, load_i8x16, store_f32};
-use super::tile::mul_tile;
+use super::mem::{load_f32, load_i8x16};
+use super::tile::{add_group, finish, mul_tile, start};
 use super::unpack::{Rows, unpack_tile};
 use crate::activation::ActivationPanel;
 use crate::block::{BlockFormat, FP4_CODES, IQ4_CODES};
@@ -104,6 +104,7 @@ fn mul_panel<
     const VECS: usize,
     const GROUPS: usize,
     const MINS: bool,
+    const DOUBLING: bool,
     const HEADROOM: u8,
 >(
     (rows, places): (&Rows<'_>, &Places),
@@ -122,17 +123,13 @@ fn mul_panel<
                 dots[places[i * 4 / VECS][part] * GROUPS / 16] = spread;
             }
         }
-        let mut total = load_f32(&sums.0);
+        let mut total = start::<DOUBLING>(sums);
         for (i, dot) in dots.into_iter().enumerate() {
             let dot = _mm512_add_epi32(dot, _mm512_set1_epi32(x.starts[i]));
-            let factor = _mm512_mul_ps(load_f32(&tile.scales[i].0), _mm512_set1_ps(x.scales[i]));
-            total = _mm512_add_ps(total, _mm512_mul_ps(_mm512_cvtepi32_ps(dot), factor));
-            if MINS {
-                let min = load_f32(&tile.mins[i].0);
-                total = _mm512_sub_ps(total, _mm512_mul_ps(min, _mm512_set1_ps(x.sums[i])));
-            }
+            let factors = (load_f32(&tile.scales[i].0), load_f32(&tile.mins[i].0));
+            total = add_group::<MINS, DOUBLING>(total, dot, factors, (x, i));
         }
-        store_f32(&mut sums.0, total);
+        finish::<DOUBLING>(total, x, sums);
     }
 }
 

@@ -7,7 +7,7 @@
 use std::arch::x86_64::*;
 
 use super::mem::{load_f32, load_u8, store_f32};
-use crate::activation::{ActivationPanel, word};
+use crate::activation::{ActivationPanel, Steps, word};
 use crate::scalar::TileShape;
 use crate::tile::{RowLanes, Tile};
 
@@ -22,17 +22,21 @@ pub(crate) fn mul_tile(
     x: &[ActivationPanel],
     sums: &mut [RowLanes],
 ) {
-    match (shape.group, shape.has_mins) {
-        (16, false) => mul_batch::<4, false>(tile, shape.n_groups, x, sums),
-        (16, true) => mul_batch::<4, true>(tile, shape.n_groups, x, sums),
-        (_, false) => mul_batch::<8, false>(tile, shape.n_groups, x, sums),
-        (_, true) => mul_batch::<8, true>(tile, shape.n_groups, x, sums),
+    match (shape.group, shape.has_mins, shape.steps) {
+        (16, false, Steps::Own) => mul_batch::<4, false, false>(tile, shape.n_groups, x, sums),
+        (16, true, Steps::Own) => mul_batch::<4, true, false>(tile, shape.n_groups, x, sums),
+        (_, false, Steps::Own) => mul_batch::<8, false, false>(tile, shape.n_groups, x, sums),
+        (_, true, Steps::Own) => mul_batch::<8, true, false>(tile, shape.n_groups, x, sums),
+        (16, false, Steps::Doubling) => mul_batch::<4, false, true>(tile, shape.n_groups, x, sums),
+        (16, true, Steps::Doubling) => mul_batch::<4, true, true>(tile, shape.n_groups, x, sums),
+        (_, false, Steps::Doubling) => mul_batch::<8, false, true>(tile, shape.n_groups, x, sums),
+        (_, true, Steps::Doubling) => mul_batch::<8, true, true>(tile, shape.n_groups, x, sums),
     }
 }
 
 /// `QUADS` is the group's length in steps of four columns.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-fn mul_batch<const QUADS: usize, const MINS: bool>(
+fn mul_batch<const QUADS: usize, const MINS: bool, const DOUBLING: bool>(
     tile: &Tile,
     n_groups: usize,
     x: &[ActivationPanel],
@@ -41,7 +45,7 @@ fn mul_batch<const QUADS: usize, const MINS: bool>(
     let (x_chunks, x) = x.as_chunks::<MAX_TOKENS>();
     let (sums_chunks, sums) = sums.as_chunks_mut::<MAX_TOKENS>();
     for (x, sums) in x_chunks.iter().zip(sums_chunks) {
-        mul_tokens::<QUADS, MINS, MAX_TOKENS>(tile, n_groups, x, sums);
+        mul_tokens::<QUADS, MINS, DOUBLING, MAX_TOKENS>(tile, n_groups, x, sums);
     }
     macro_rules! mul_rest {
         ($($n:literal)*) => {
@@ -49,7 +53,7 @@ fn mul_batch<const QUADS: usize, const MINS: bool>(
                 $($n => {
                     let (x, _) = x.as_chunks::<$n>();
                     let (sums, _) = sums.as_chunks_mut::<$n>();
-                    mul_tokens::<QUADS, MINS, $n>(tile, n_groups, &x[0], &mut sums[0]);
+                    mul_tokens::<QUADS, MINS, DOUBLING, $n>(tile, n_groups, &x[0], &mut sums[0]);
                 })*
                 _ => {}
             }
@@ -59,7 +63,7 @@ fn mul_batch<const QUADS: usize, const MINS: bool>(
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-fn mul_tokens<const QUADS: usize, const MINS: bool, const N: usize>(
+fn mul_tokens<const QUADS: usize, const MINS: bool, const DOUBLING: bool, const N: usize>(
     tile: &Tile,
     n_groups: usize,
     x: &[ActivationPanel; N],
@@ -67,7 +71,7 @@ fn mul_tokens<const QUADS: usize, const MINS: bool, const N: usize>(
 ) {
     let mut totals = [_mm512_setzero_ps(); N];
     for (total, sums) in totals.iter_mut().zip(sums.iter()) {
-        *total = load_f32(&sums.0);
+        *total = start::<DOUBLING>(sums);
     }
     let groups = tile.codes.as_chunks::<QUADS>().0.iter().zip(&tile.scales).zip(&tile.mins);
     for (group_idx, ((codes, scales), mins)) in groups.enumerate().take(n_groups) {
@@ -82,20 +86,56 @@ fn mul_tokens<const QUADS: usize, const MINS: bool, const N: usize>(
                 *dot = _mm512_dpbusd_epi32(*dot, codes, four);
             }
         }
-        let scales = load_f32(&scales.0);
+        let factors = (load_f32(&scales.0), load_f32(&mins.0));
         for ((total, dot), x) in totals.iter_mut().zip(dots).zip(x) {
-            let factor = _mm512_mul_ps(scales, _mm512_set1_ps(x.scales[group_idx]));
-            *total = _mm512_add_ps(*total, _mm512_mul_ps(_mm512_cvtepi32_ps(dot), factor));
-        }
-        if MINS {
-            let mins = load_f32(&mins.0);
-            for (total, x) in totals.iter_mut().zip(x) {
-                let share = _mm512_mul_ps(mins, _mm512_set1_ps(x.sums[group_idx]));
-                *total = _mm512_sub_ps(*total, share);
-            }
+            *total = add_group::<MINS, DOUBLING>(*total, dot, factors, (x, group_idx));
         }
     }
-    for (total, sums) in totals.into_iter().zip(sums) {
-        store_f32(&mut sums.0, total);
+    for ((total, x), sums) in totals.into_iter().zip(x).zip(sums) {
+        finish::<DOUBLING>(total, x, sums);
     }
+}
+
+/// Where a panel's total begins.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+#[inline]
+pub(super) fn start<const DOUBLING: bool>(sums: &RowLanes) -> __m512 {
+    if DOUBLING { _mm512_setzero_ps() } else { load_f32(&sums.0) }
+}
+
+/// Adds a group's share to the total.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+#[inline]
+pub(super) fn add_group<const MINS: bool, const DOUBLING: bool>(
+    total: __m512,
+    dot: __m512i,
+    (scales, mins): (__m512, __m512),
+    (x, group_idx): (&ActivationPanel, usize),
+) -> __m512 {
+    let dot = _mm512_cvtepi32_ps(dot);
+    let sum = _mm512_set1_ps(x.sums[group_idx]);
+    if DOUBLING {
+        let exponent = _mm512_set1_epi32(x.exponent(group_idx));
+        let dot = _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(dot), exponent));
+        let total = _mm512_fmadd_ps(dot, scales, total);
+        return if MINS { _mm512_fnmadd_ps(mins, sum, total) } else { total };
+    }
+    let factor = _mm512_mul_ps(scales, _mm512_set1_ps(x.scale(group_idx)));
+    let total = _mm512_add_ps(total, _mm512_mul_ps(dot, factor));
+    if MINS { _mm512_sub_ps(total, _mm512_mul_ps(mins, sum)) } else { total }
+}
+
+/// Puts a panel's total into the sums.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+#[inline]
+pub(super) fn finish<const DOUBLING: bool>(
+    total: __m512,
+    x: &ActivationPanel,
+    sums: &mut RowLanes,
+) {
+    let sum = match DOUBLING {
+        true => _mm512_fmadd_ps(total, _mm512_set1_ps(x.step), load_f32(&sums.0)),
+        false => total,
+    };
+    store_f32(&mut sums.0, sum);
 }

@@ -45,7 +45,7 @@ pub(super) fn mul_q8_0<const N: usize>(
         ]
     };
     let factors = |tile: &mut Tile| store_lanes(scales.widen(), &mut tile.scales);
-    mul_panel::<N, 2, 8, false, { Headroom::NONE }>(
+    mul_panel::<N, 2, 8, false, false, { Headroom::NONE }>(
         (rows, &PLACES),
         (x, sums),
         tile,
@@ -67,7 +67,7 @@ pub(super) fn mul_q4_0<const N: usize>(
         nibbles::<18, 2, { 8 * 18 }>(row)
     };
     let factors = |tile: &mut Tile| store_lanes(scales.widen(), &mut tile.scales);
-    mul_panel::<N, 2, 8, false, { Headroom::of(15, 8) }>(
+    mul_panel::<N, 2, 8, false, false, { Headroom::of(15, 8) }>(
         (rows, &PLACES),
         (x, sums),
         tile,
@@ -93,7 +93,7 @@ pub(super) fn mul_q4_1<const N: usize>(
         store_lanes(scales.widen(), &mut tile.scales);
         store_lanes(negate(mins.widen()), &mut tile.mins);
     };
-    mul_panel::<N, 2, 8, true, { Headroom::of(15, 8) }>(
+    mul_panel::<N, 2, 8, true, false, { Headroom::of(15, 8) }>(
         (rows, &PLACES),
         (x, sums),
         tile,
@@ -115,7 +115,7 @@ pub(super) fn mul_q5_0<const N: usize>(
         with_fifth_bits::<22, 2>(row, nibbles::<22, 6, { 8 * 22 }>(row))
     };
     let factors = |tile: &mut Tile| store_lanes(scales.widen(), &mut tile.scales);
-    mul_panel::<N, 2, 8, false, { Headroom::of(31, 8) }>(
+    mul_panel::<N, 2, 8, false, false, { Headroom::of(31, 8) }>(
         (rows, &PLACES),
         (x, sums),
         tile,
@@ -141,7 +141,7 @@ pub(super) fn mul_q5_1<const N: usize>(
         store_lanes(scales.widen(), &mut tile.scales);
         store_lanes(negate(mins.widen()), &mut tile.mins);
     };
-    mul_panel::<N, 2, 8, true, { Headroom::of(31, 8) }>(
+    mul_panel::<N, 2, 8, true, false, { Headroom::of(31, 8) }>(
         (rows, &PLACES),
         (x, sums),
         tile,
@@ -165,7 +165,7 @@ pub(super) fn mul_iq4_nl<const N: usize>(
         look_up(table, nibbles::<18, 2, { 8 * 18 }>(row))
     };
     let factors = |tile: &mut Tile| store_lanes(scales.widen(), &mut tile.scales);
-    mul_panel::<N, 2, 8, false, { Headroom::NONE }>(
+    mul_panel::<N, 2, 8, false, false, { Headroom::NONE }>(
         (rows, &PLACES),
         (x, sums),
         tile,
@@ -192,7 +192,7 @@ pub(super) fn mul_mxfp4<const N: usize>(
         }
     };
     // Codes of 4-bit floats end at 28.
-    mul_panel::<N, 2, 8, false, { Headroom::of(28, 8) }>(
+    mul_panel::<N, 2, 8, false, false, { Headroom::of(28, 8) }>(
         (rows, &PLACES),
         (x, sums),
         tile,

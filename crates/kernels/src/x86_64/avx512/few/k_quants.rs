@@ -28,7 +28,7 @@ pub(super) fn mul_q4_k<const N: usize>(
 ) {
     let codes = |_, row: &[u8]| quarters::<144>(row, 16);
     let factors = |tile: &mut Tile| k_quants::scales_q4_k::<144>(rows, tile);
-    mul_panel::<N, 2, 8, true, { Headroom::of(15, 8) }>(
+    mul_panel::<N, 2, 8, true, true, { Headroom::of(15, 8) }>(
         (rows, &QUARTERS),
         (x, sums),
         tile,
@@ -59,7 +59,7 @@ pub(super) fn mul_q5_k<const N: usize>(
         ]
     };
     let factors = |tile: &mut Tile| k_quants::scales_q4_k::<176>(rows, tile);
-    mul_panel::<N, 2, 8, true, { Headroom::of(31, 8) }>(
+    mul_panel::<N, 2, 8, true, true, { Headroom::of(31, 8) }>(
         (rows, &QUARTERS),
         (x, sums),
         tile,
@@ -92,7 +92,7 @@ pub(super) fn mul_q6_k<const N: usize>(
         [a, b, c, d]
     };
     let factors = |tile: &mut Tile| k_quants::scales_q6_k(rows, tile);
-    mul_panel::<N, 4, 16, false, { Headroom::of(63, 4) }>(
+    mul_panel::<N, 4, 16, false, true, { Headroom::of(63, 4) }>(
         (rows, &IN_ORDER),
         (x, sums),
         tile,
@@ -110,7 +110,7 @@ pub(super) fn mul_q2_k<const N: usize>(
 ) {
     let codes = |_, row: &[u8]| crumbs(load_u8(part(row, 16)));
     let factors = |tile: &mut Tile| k_quants::scales_q2_k(rows, tile);
-    mul_panel::<N, 4, 16, true, { Headroom::of(3, 4) }>(
+    mul_panel::<N, 4, 16, true, true, { Headroom::of(3, 4) }>(
         (rows, &CRUMBS),
         (x, sums),
         tile,
@@ -139,7 +139,7 @@ pub(super) fn mul_q3_k<const N: usize>(
         codes
     };
     let factors = |tile: &mut Tile| k_quants::scales_q3_k(rows, tile);
-    mul_panel::<N, 4, 16, false, { Headroom::of(7, 4) }>(
+    mul_panel::<N, 4, 16, false, true, { Headroom::of(7, 4) }>(
         (rows, &CRUMBS),
         (x, sums),
         tile,
@@ -164,7 +164,7 @@ pub(super) fn mul_iq4_xs<const N: usize>(
         look_up(table, [a, b, c, d])
     };
     let factors = |tile: &mut Tile| nibble::scales_iq4_xs(rows, tile);
-    mul_panel::<N, 2, 8, false, { Headroom::NONE }>(
+    mul_panel::<N, 2, 8, false, true, { Headroom::NONE }>(
         (rows, &BLOCKS),
         (x, sums),
         tile,
