@@ -10,7 +10,7 @@ use camelid_api_types::{
     duration,
     ollama::{KeepAlive, Think, ThinkLevel},
 };
-use camelid_engine::kernels::KvType;
+use camelid_engine::kernels::{Kernels, KvType};
 use clap::{Args, Parser, Subcommand, error::ErrorKind, value_parser};
 
 /// What every command looks for in the environment.
@@ -116,12 +116,20 @@ pub(crate) struct BenchArgs {
     /// Threads; one for each core by default
     #[arg(short, long, value_name = "N")]
     pub(crate) threads: Option<usize>,
+    /// Which instructions to use: scalar, or a level that this CPU has; the best by default
+    #[arg(long, value_name = "NAME", value_parser = kernels)]
+    pub(crate) kernels: Option<&'static Kernels>,
     /// How often to measure
     #[arg(short, long, default_value_t = 3, value_name = "N")]
     pub(crate) repetitions: usize,
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+fn kernels(name: &str) -> Result<&'static Kernels, String> {
+    let known = || Kernels::available().iter().map(Kernels::name).collect::<Vec<_>>().join(", ");
+    Kernels::by_name(name).ok_or_else(|| format!("expected one of {}", known()))
 }
 
 fn kv_type(name: &str) -> Result<KvType, String> {

@@ -5,6 +5,7 @@
 //! [`Kernels::detect`] and [`Kernels::available`], so holding one proves that the CPU has every
 //! instruction its routines use.
 
+use std::fmt;
 use std::sync::OnceLock;
 
 #[cfg(all(target_arch = "aarch64", target_endian = "little", not(miri)))]
@@ -147,6 +148,12 @@ fn simd_rows() -> Vec<Kernels> {
 ))]
 fn simd_rows() -> Vec<Kernels> {
     Vec::new()
+}
+
+impl fmt::Debug for Kernels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Kernels({})", self.name)
+    }
 }
 
 impl Kernels {

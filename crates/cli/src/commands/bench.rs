@@ -56,7 +56,8 @@ fn measure(args: &BenchArgs) -> Result<Report> {
         None => ThreadTeam::with_available(),
     };
     let team = Arc::new(team);
-    let decoder = memory.watch(|| load(&file, Arc::clone(&team), args))?;
+    let kernels = args.kernels.unwrap_or_else(Kernels::detect);
+    let decoder = memory.watch(|| load(&file, (kernels, Arc::clone(&team)), args))?;
     let load = started.elapsed();
     let mut bench = Bench { decoder, memory, n_runs: args.repetitions, n_depth: args.depth };
     bench.fill_context()?;
@@ -78,7 +79,7 @@ fn measure(args: &BenchArgs) -> Result<Report> {
         n_depth: args.depth,
         n_parallel: args.parallel,
         n_threads: team.n_threads(),
-        kernels: Kernels::detect().name(),
+        kernels: kernels.name(),
         file_bytes: file.n_bytes(),
         peak_bytes: bench.memory.bytes(),
     })
@@ -87,10 +88,10 @@ fn measure(args: &BenchArgs) -> Result<Report> {
 /// A decoder with room for what will be measured.
 fn load(
     file: &Arc<GgufFile>,
-    team: Arc<ThreadTeam>,
+    (kernels, team): (&'static Kernels, Arc<ThreadTeam>),
     args: &BenchArgs,
 ) -> camelid_engine::Result<Decoder<CpuDevice>> {
-    let device = CpuDevice::new(Cpu::new(Kernels::detect(), team));
+    let device = CpuDevice::new(Cpu::new(kernels, team));
     let n_written = args.parallel * (args.n_generate + PAGE_SLACK);
     let n_tokens = (args.depth + (args.n_prompt + PAGE_SLACK).max(n_written)) as usize;
     let n_ctx = (args.depth + args.n_prompt.max(args.n_generate).max(1)) as usize;

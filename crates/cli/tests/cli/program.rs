@@ -111,6 +111,10 @@ fn bench_measures_a_file() {
     assert!(text.contains("prompt          16 tokens") && text.contains("tokens/s"), "{text}");
     assert!(text.contains("loaded in") && text.contains("peak memory"), "{text}");
     assert!(text.contains("reading weights alone"), "{text}");
+    let slow = ["bench", path, "-p", "2", "-n", "1", "-r", "1", "--kernels", "scalar"];
+    assert!(stdout(&run(&slow)).contains("scalar kernels"));
+    let unknown = run(&["bench", path, "--kernels", "mmx"]);
+    assert!(stderr(&unknown).contains("expected one of scalar"), "{unknown:?}");
 }
 
 #[test]

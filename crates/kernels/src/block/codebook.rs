@@ -84,9 +84,19 @@ const fn sign_masks() -> [u64; 256] {
 }
 
 /// Seven signs and the parity bit that completes them.
+///
+/// From a table, as x86-64 without extensions has no instruction that counts bits.
 fn with_parity(signs: u32) -> u8 {
-    let signs = signs as u8 & 127;
-    signs | ((signs.count_ones() as u8 & 1) << 7)
+    static WITH_PARITY: [u8; 128] = {
+        let mut bytes = [0; 128];
+        let mut i = 0;
+        while i < 128 {
+            bytes[i] = i as u8 | ((i.count_ones() as u8 & 1) << 7);
+            i += 1;
+        }
+        bytes
+    };
+    WITH_PARITY[signs as usize & 127]
 }
 
 /// Writes eight magnitudes as codes around [`ZERO`], below it where `signs` has a bit.
