@@ -8,7 +8,7 @@ use camelid_kernels::{
 use crate::{
     device::{CacheShape, Columns, Device, Norm, Origin, StatePlacement, StateScan, View, Window},
     error::{Error, Result},
-    page_table::PageCopy,
+    page_table::{PageCopy, PageId},
     spec::{Activation, NormKind},
     weights::TensorSource,
 };
@@ -275,6 +275,32 @@ impl Device for CpuDevice {
         let input = ScanInput { q: scan.q, k: scan.k, v: scan.v, dt: scan.dt, beta };
         out.resize(scan.v.len(), 0.0);
         self.cpu.scan(states, runs, (&layer, &input), out);
+    }
+
+    fn page_bytes(&self, cache: &KvPool) -> usize {
+        cache.page_bytes()
+    }
+
+    fn save_page(&self, cache: &KvPool, page: PageId, out: &mut Vec<u8>) {
+        cache.save_page(page as usize, out);
+    }
+
+    fn load_page(&mut self, cache: &mut KvPool, page: PageId, bytes: &[u8]) {
+        cache.load_page(page as usize, bytes);
+    }
+
+    fn state_bytes(&self, states: &StatePool) -> usize {
+        states.state_len() * size_of::<f32>()
+    }
+
+    fn save_state(&self, states: &StatePool, slot: usize, out: &mut Vec<u8>) {
+        states.slot(slot).iter().for_each(|x| out.extend(x.to_le_bytes()));
+    }
+
+    fn load_state(&mut self, states: &mut StatePool, slot: usize, bytes: &[u8]) {
+        let (numbers, _) = bytes.as_chunks();
+        let state: Vec<f32> = numbers.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
+        states.set(slot, &state);
     }
 
     fn copy_page(&mut self, cache: &mut KvPool, copy: PageCopy) {

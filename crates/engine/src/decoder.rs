@@ -2,7 +2,7 @@
 //!
 //! `plan` checks a batch and finds places for it; `forward` walks the blocks; `attention`,
 //! `latent`, `recurrent` and `channel` are the mixers; `routing` chooses experts; `layer` is what a block keeps
-//! between batches. Nothing here asks for an architecture's name.
+//! between batches, `saved` what a sequence keeps in bytes. Nothing here asks for an architecture's name.
 
 mod attention;
 mod channel;
@@ -14,6 +14,7 @@ mod memory;
 mod plan;
 mod recurrent;
 mod routing;
+mod saved;
 
 use std::{ops::Range, sync::Arc};
 
@@ -209,6 +210,14 @@ impl<D: Device> Runner for Decoder<D> {
 
     fn truncate(&mut self, seq: SeqId, len: u32) {
         self.memory.truncate(seq, len);
+    }
+
+    fn save(&self, seq: SeqId, len: u32) -> Result<Vec<u8>> {
+        Ok(self.save_sequence(seq, self.reusable(seq, len)))
+    }
+
+    fn load(&mut self, seq: SeqId, len: u32, bytes: &[u8]) -> Result<()> {
+        self.load_sequence(seq, len, bytes)
     }
 
     fn shift(&mut self, seq: SeqId, range: Range<u32>) -> Result<()> {

@@ -251,6 +251,20 @@ pub trait Device: Send {
         out: &mut Self::Buffer,
     );
 
+    /// Bytes of a page.
+    fn page_bytes(&self, cache: &Self::Cache) -> usize;
+    /// Appends a page in bytes that are the same on every machine.
+    fn save_page(&self, cache: &Self::Cache, page: PageId, out: &mut Vec<u8>);
+    /// Makes a page what it was when [`save_page`](Self::save_page) gave these bytes, of which
+    /// there are [`page_bytes`](Self::page_bytes).
+    fn load_page(&mut self, cache: &mut Self::Cache, page: PageId, bytes: &[u8]);
+    /// Bytes of a state.
+    fn state_bytes(&self, states: &Self::States) -> usize;
+    /// Appends a state, as [`save_page`](Self::save_page).
+    fn save_state(&self, states: &Self::States, slot: usize, out: &mut Vec<u8>);
+    /// Makes a state what it was, as [`load_page`](Self::load_page).
+    fn load_state(&mut self, states: &mut Self::States, slot: usize, bytes: &[u8]);
+
     /// Copies the beginning of a page.
     fn copy_page(&mut self, cache: &mut Self::Cache, copy: PageCopy);
     /// Moves one slot's keys and values to another slot, turning the key by `delta` positions.

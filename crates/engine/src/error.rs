@@ -96,6 +96,9 @@ pub enum Error {
     /// The grammar that the answer must follow is wrong or cannot be followed.
     #[error(transparent)]
     Grammar(#[from] crate::grammar::GrammarError),
+    /// What is cached of a text could not be saved or loaded.
+    #[error(transparent)]
+    SavedPrefix(#[from] crate::saved_prefix::SavedPrefixError),
     /// A request for no tokens at all: there is nothing to predict from.
     #[error("the prompt has no tokens")]
     EmptyPrompt,

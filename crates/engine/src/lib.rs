@@ -14,7 +14,8 @@
 //!
 //! - [`Model`] is a loaded model; [`Generation`] an answer being made. One thread per model forms
 //!   batches from all requests.
-//! - A [`Session`] is a conversation that keeps what has been read.
+//! - A [`Session`] is a conversation that keeps what has been read. [`Model::save_prefix`] keeps it
+//!   beyond the process.
 //! - Speculation: what a text repeats, and a small [draft model](ModelOptions::draft) where one is
 //!   given, guess tokens that the model then checks in one pass; the text stays the same.
 //! - [`Tokenizer`], [`Sampler`], [`StopMatcher`] and [`TextStream`] stand between text and tokens.
@@ -45,6 +46,7 @@ mod ref_pool;
 mod reranking;
 mod runner;
 mod sampler;
+mod saved_prefix;
 mod scheduler;
 mod session;
 mod spec;
@@ -73,6 +75,7 @@ pub use model::{Model, ModelOptions, Prompt};
 pub use reranking::Ranking;
 pub use runner::{Logits, Rows, Runner};
 pub use sampler::{DryOptions, MirostatOptions, MirostatVersion, Sampler, SamplerOptions};
+pub use saved_prefix::SavedPrefixError;
 pub use session::{Answer, Session};
 pub use spec::{
     Activation, AttentionSpec, BlockSpec, ChannelMixer, DeltaNetSpec, EmbeddingSpec, ExpertsSpec,

@@ -85,6 +85,7 @@ struct Shared {
     spec: Arc<ModelSpec>,
     tokenizer: Tokenizer,
     n_ctx: usize,
+    cache: CacheOptions,
     n_waiting: usize,
     places: Places,
     grammars: GrammarCompiler,
@@ -150,7 +151,8 @@ impl Model {
             .spawn(move || run(scheduler, &receiver))
             .map_err(Error::Thread)?;
         let grammars = GrammarCompiler::default();
-        let shared = Shared { file, spec, tokenizer, n_ctx, n_waiting, places, grammars, requests };
+        let shared =
+            Shared { file, spec, tokenizer, n_ctx, cache, n_waiting, places, grammars, requests };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -165,20 +167,31 @@ impl Model {
         options: GenerateOptions,
     ) -> Result<Generation> {
         let shared = &*self.shared;
-        if !shared.spec.generates() {
-            return Err(Error::NotGenerating { architecture: shared.spec.architecture });
-        }
+        self.check_generates()?;
         let place = Some(self.take_place()?);
-        let prompt = match prompt.into() {
-            Prompt::Text(text) => shared.tokenizer.encode_prompt(&text, Special::Recognise)?,
-            Prompt::Tokens(tokens) => tokens,
-        };
+        let prompt = self.tokens_of(prompt.into())?;
         let compile = |grammar| shared.grammars.compile(grammar, &shared.tokenizer);
         let constraint = options.grammar.as_ref().map(compile).transpose()?;
         let (sender, receiver) = async_channel::unbounded();
         let request = Request { prompt: prompt.clone(), options, constraint, sender, place };
         self.send(Work::Generate(Box::new(request)))?;
         Ok(Generation::new(receiver, prompt, self.clone()))
+    }
+
+    pub(crate) fn check_generates(&self) -> Result<()> {
+        let ModelSpec { architecture, .. } = *self.shared.spec;
+        if self.shared.spec.generates() {
+            Ok(())
+        } else {
+            Err(Error::NotGenerating { architecture })
+        }
+    }
+
+    pub(crate) fn tokens_of(&self, prompt: Prompt) -> Result<Vec<TokenId>> {
+        match prompt {
+            Prompt::Text(text) => self.tokenizer().encode_prompt(&text, Special::Recognise),
+            Prompt::Tokens(tokens) => Ok(tokens),
+        }
     }
 
     /// A place for a request, to be held until it has been answered.
@@ -219,6 +232,16 @@ impl Model {
     #[must_use]
     pub fn spec(&self) -> &ModelSpec {
         &self.shared.spec
+    }
+
+    /// Number format of cached keys and values.
+    pub(crate) fn kv_type(&self) -> KvType {
+        self.shared.cache.ty
+    }
+
+    /// The most that can be cached.
+    pub(crate) fn max_cache_bytes(&self) -> u64 {
+        self.shared.cache.n_bytes(&self.shared.spec, self.shared.n_ctx)
     }
 
     /// The file: its metadata and tensors.

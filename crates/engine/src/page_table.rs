@@ -130,6 +130,30 @@ impl PageTable {
         self.pool.require_free(needed)
     }
 
+    /// Whether a sequence of `len` tokens can go on without its first `n_dropped` pages.
+    pub(crate) fn may_lack(&self, len: u32, n_dropped: usize) -> bool {
+        let first_seen = self.window.map_or(0, |window| first_seen(len, window));
+        n_dropped.saturating_mul(PAGE_LEN) <= first_seen.min(len as usize)
+    }
+
+    /// Makes pages for a new sequence of `len` tokens whose first `n_dropped` pages were let go.
+    ///
+    /// # Errors
+    /// [`Error::CacheFull`](crate::Error::CacheFull); nothing has changed then.
+    pub(crate) fn adopt(&mut self, seq: SeqId, len: u32, n_dropped: usize) -> Result<()> {
+        let n_held = (len as usize).div_ceil(PAGE_LEN) - n_dropped;
+        self.require_free(n_held)?;
+        let mut pages = vec![DROPPED; n_dropped];
+        pages.extend((0..n_held).map(|_| self.pool.take()));
+        self.sequences.insert(seq, Sequence { pages, n_dropped, len });
+        Ok(())
+    }
+
+    /// How many of a sequence's first pages were let go.
+    pub(crate) fn n_dropped(&self, seq: SeqId) -> usize {
+        self.sequences.get(&seq).map_or(0, |sequence| sequence.n_dropped)
+    }
+
     /// Lengthens a sequence by `n_new` tokens.
     ///
     /// # Errors
@@ -215,11 +239,6 @@ impl PageTable {
         if len > 0 {
             self.sequences.insert(seq, sequence);
         }
-    }
-
-    /// Whether pages of a sequence were let go.
-    pub(crate) fn has_dropped(&self, seq: SeqId) -> bool {
-        self.sequences.get(&seq).is_some_and(|sequence| sequence.n_dropped > 0)
     }
 
     /// How many pages [`make_exclusive`](Self::make_exclusive) would take.
@@ -334,7 +353,7 @@ mod tests {
             table.trim(A);
             assert_eq!(table.len(A), n);
         }
-        assert!(table.has_dropped(A));
+        assert!(table.n_dropped(A) > 0);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use crate::{
     batch::{Batch, SeqId},
-    error::Result,
+    error::{Error, Result},
 };
 
 /// A model that runs batches and remembers the keys and values of its sequences.
@@ -95,6 +95,34 @@ pub trait Runner: Send {
     /// be moved; [`Error::CacheFull`](crate::Error::CacheFull) when there is no page left for a
     /// part that another sequence shares. The sequence is then as it was before.
     fn shift(&mut self, seq: SeqId, range: Range<u32>) -> Result<()>;
+
+    /// What is cached of a sequence's first `len` tokens, of which all are
+    /// [`reusable`](Self::reusable), in bytes for [`load`](Self::load).
+    ///
+    /// # Errors
+    /// Where the cache cannot be read.
+    fn save(&self, seq: SeqId, len: u32) -> Result<Vec<u8>> {
+        let _ = (seq, len);
+        Err(cannot_save())
+    }
+
+    /// Makes a new sequence of `len` tokens, above 0, of what [`save`](Self::save) gave, maybe in
+    /// another process. The bytes may be anything.
+    ///
+    /// # Errors
+    /// Where the bytes do not fit, and [`Error::CacheFull`]; nothing has changed then.
+    fn load(&mut self, seq: SeqId, len: u32, bytes: &[u8]) -> Result<()> {
+        let _ = (seq, len, bytes);
+        Err(cannot_save())
+    }
+}
+
+fn cannot_save() -> Error {
+    Error::Unsupported {
+        what: "saving what is cached".to_owned(),
+        found: "a runner that keeps its cache to itself".to_owned(),
+        supported: "the native decoder".to_owned(),
+    }
 }
 
 /// Logits: rows of `n_vocab`.

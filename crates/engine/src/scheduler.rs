@@ -32,7 +32,7 @@ use crate::{
     tokenizer::Tokenizer,
 };
 use embedder::Embedder;
-use kept::{give_up_page, keep, reusable, with_room};
+use kept::{give_up_page, holder, keep, with_room};
 use pace::{Average, Pace, Waiting};
 use queue::Queue;
 use sequence::Sequence;
@@ -59,7 +59,21 @@ pub(crate) struct Limits {
 #[derive(Debug)]
 pub(crate) enum Work {
     Generate(Box<Request>),
-    Embed { inputs: Vec<EmbedInput>, place: Place },
+    Embed {
+        inputs: Vec<EmbedInput>,
+        place: Place,
+    },
+    /// Answers how many of the tokens are cached, and what is.
+    Save {
+        tokens: Vec<TokenId>,
+        reply: Sender<Result<(usize, Vec<u8>)>>,
+    },
+    /// Keeps what was saved of the tokens.
+    Load {
+        tokens: Vec<TokenId>,
+        cache: Vec<u8>,
+        reply: Sender<Result<()>>,
+    },
 }
 
 /// A text to be continued.
@@ -149,7 +163,28 @@ impl<R: Runner> Scheduler<R> {
                     self.embedder.admit(id, input, Arc::clone(&place));
                 }
             }
+            // A caller that has stopped listening has no use for the answer.
+            Work::Save { tokens, reply } => drop(reply.try_send(self.save(&tokens))),
+            Work::Load { tokens, cache, reply } => {
+                drop(reply.try_send(self.load(&tokens, &cache)));
+            }
         }
+    }
+
+    fn save(&mut self, tokens: &[TokenId]) -> Result<(usize, Vec<u8>)> {
+        let Self { runner, active, ended, .. } = self;
+        match holder(runner, active, ended, tokens) {
+            Some((id, n)) => Ok((n, runner.save(id, n as u32)?)),
+            None => Ok((0, Vec::new())),
+        }
+    }
+
+    fn load(&mut self, tokens: &[TokenId], cache: &[u8]) -> Result<()> {
+        let id = self.new_id();
+        let Self { runner, ended, .. } = self;
+        with_room(runner, ended, |runner| runner.load(id, tokens.len() as u32, cache))?;
+        keep(runner, ended, (id, tokens));
+        Ok(())
     }
 
     fn new_id(&mut self) -> SeqId {
@@ -203,19 +238,15 @@ impl<R: Runner> Scheduler<R> {
     fn begin(&mut self, i: usize) {
         let Self { runner, active, ended, .. } = self;
         let wanted = active[i].reusable();
-        let reusable = |id, n| reusable(runner, id, n);
-        let running = active
-            .iter()
-            .map(|other| (other.id(), reusable(other.id(), other.shared_with(wanted))));
-        let best = running.chain(ended.find(wanted, reusable)).max_by_key(|(_, n)| *n);
-        let (from, n) = best.unwrap_or((active[i].id(), 0));
+        let best = holder(runner, active, ended, wanted);
+        let n = best.map_or(0, |(_, n)| n);
         let shared = active.iter().map(|other| other.shared_with(wanted)).max().unwrap_or(0);
         let n_shared = shared.max(ended.longest_shared(wanted));
         let sequence = &mut active[i];
         if runner.needs_checkpoints() {
             sequence.plan_checkpoints(n, n_shared);
         }
-        if n > 0 {
+        if let Some((from, n)) = best {
             runner.copy(from, sequence.id(), n as u32);
         }
         sequence.begin(n);

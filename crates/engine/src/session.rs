@@ -61,6 +61,10 @@ impl Session {
         Ok(())
     }
 
+    pub(crate) fn model(&self) -> &Model {
+        &self.model
+    }
+
     /// The tokens so far, answers included.
     #[must_use]
     pub fn tokens(&self) -> &[TokenId] {

@@ -88,6 +88,11 @@ impl StateTable {
         Ok(StatePlacement { slot: state as usize, origin })
     }
 
+    /// Where a sequence's state is; `None` for one never seen.
+    pub(crate) fn slot(&self, seq: SeqId) -> Option<usize> {
+        self.sequences.get(&seq).map(|sequence| sequence.state as usize)
+    }
+
     /// How many of a sequence's first `len` tokens could be taken over: all it has, or none.
     pub(crate) fn reusable(&self, seq: SeqId, len: u32) -> u32 {
         let own = self.len(seq);

@@ -129,11 +129,7 @@ impl KvPool {
 
     /// Bytes of memory the elements take.
     pub fn n_bytes(&self) -> usize {
-        let page = match self.v {
-            Some(_) => self.ty.page_bytes(self.n_head_kv, self.head_dim),
-            None => self.ty.latent_page_bytes(self.n_head_kv, self.head_dim),
-        };
-        self.n_pages * page.expect("because the pool was made")
+        self.n_pages * self.page_bytes()
     }
 
     /// Stores tokens' keys and values in their slots. Where values are the keys, `v` is `k`.
@@ -196,6 +192,48 @@ impl KvPool {
             rope.shift(&mut k, self.head_dim, delta_pos);
             self.k.write(page, offset, &k);
         }
+    }
+
+    /// Bytes that one page's elements take.
+    pub fn page_bytes(&self) -> usize {
+        let page = match self.v {
+            Some(_) => self.ty.page_bytes(self.n_head_kv, self.head_dim),
+            None => self.ty.latent_page_bytes(self.n_head_kv, self.head_dim),
+        };
+        page.expect("because the pool was made")
+    }
+
+    /// Appends a page as it is stored: its keys, then its values, in bytes that are the same on
+    /// every machine.
+    ///
+    /// # Panics
+    /// If the page is not in the pool.
+    pub fn save_page(&self, page: usize, out: &mut Vec<u8>) {
+        let heads = self.heads_of(page);
+        self.k.save(heads.clone(), out);
+        if let Some(store) = &self.v {
+            store.save(heads, out);
+        }
+    }
+
+    /// Makes a page what it was when [`save_page`](Self::save_page) gave these bytes, in a pool of
+    /// the same type and shape.
+    ///
+    /// # Panics
+    /// If the page is not in the pool or `bytes` is not [`page_bytes`](Self::page_bytes) long.
+    pub fn load_page(&mut self, page: usize, bytes: &[u8]) {
+        assert_eq!(bytes.len(), self.page_bytes(), "bytes of a saved page");
+        let heads = self.heads_of(page);
+        let values = self.k.load(heads.clone(), bytes);
+        if let Some(store) = &mut self.v {
+            store.load(heads, values);
+        }
+    }
+
+    /// The numbers of a page's heads in the stores.
+    fn heads_of(&self, page: usize) -> std::ops::Range<usize> {
+        let first = self.place(page * PAGE_LEN, 0).0;
+        first..first + self.n_head_kv
     }
 
     /// One head of the keys of a page.

@@ -191,6 +191,38 @@ impl Memory {
         }
     }
 
+    /// How many of its first pages a sequence lacks in each table.
+    pub(super) fn n_dropped(&self, seq: SeqId) -> impl Iterator<Item = usize> {
+        self.tables().map(move |table| table.n_dropped(seq))
+    }
+
+    /// Number of page tables.
+    pub(super) fn n_tables(&self) -> usize {
+        self.tables.len()
+    }
+
+    /// The place of a sequence's state, where there are any.
+    pub(super) fn state_slot(&self, seq: SeqId) -> Option<usize> {
+        self.states.as_ref()?.slot(seq)
+    }
+
+    /// Finds places for a new sequence of `len` tokens, above 0, that lacks its first pages in
+    /// some tables, as [`PageTable::may_lack`] them.
+    ///
+    /// # Errors
+    /// [`Error::CacheFull`]; nothing has changed then.
+    pub(super) fn adopt(&mut self, seq: SeqId, len: u32, n_dropped: &[usize]) -> Result<()> {
+        self.tables().zip(n_dropped).try_for_each(|(table, n_dropped)| {
+            table.require_free((len as usize).div_ceil(PAGE_LEN) - n_dropped)
+        })?;
+        if let Some(states) = &mut self.states {
+            states.append(seq, len as usize)?;
+        }
+        self.tables_mut()
+            .zip(n_dropped)
+            .try_for_each(|(table, &n_dropped)| table.adopt(seq, len, n_dropped))
+    }
+
     /// Prepares to rewrite a sequence from a position on: what each table must copy for it.
     ///
     /// # Errors
@@ -200,7 +232,7 @@ impl Memory {
         if self.states.is_some() {
             return Err(Error::CannotShift { found: "the model folds tokens into a state" });
         }
-        if self.tables().any(|table| table.has_dropped(seq)) {
+        if self.tables().any(|table| table.n_dropped(seq) > 0) {
             return Err(Error::CannotShift { found: "keys that left the window are gone" });
         }
         self.tables().try_for_each(|table| table.require_free(table.n_shared(seq, from)))?;

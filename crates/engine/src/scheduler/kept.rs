@@ -1,5 +1,6 @@
 //! What stays in a runner's cache of sequences that have ended, and what goes when room is needed.
 
+use super::sequence::Sequence;
 use crate::{
     batch::{SeqId, TokenId},
     error::{Error, Result},
@@ -10,6 +11,21 @@ use crate::{
 /// How many of a sequence's first `n` tokens can be taken over.
 pub(super) fn reusable(runner: &impl Runner, id: SeqId, n: usize) -> usize {
     runner.reusable(id, n as u32) as usize
+}
+
+/// The sequence, running or ended, that can give the longest beginning of tokens, and how long that
+/// is.
+pub(super) fn holder(
+    runner: &impl Runner,
+    active: &[Sequence],
+    ended: &mut PrefixCache,
+    tokens: &[TokenId],
+) -> Option<(SeqId, usize)> {
+    let reusable = |id, n| reusable(runner, id, n);
+    let running =
+        active.iter().map(|other| (other.id(), reusable(other.id(), other.shared_with(tokens))));
+    let best = running.chain(ended.find(tokens, reusable)).max_by_key(|(_, n)| *n);
+    best.filter(|(_, n)| *n > 0)
 }
 
 /// Keeps a sequence for others that begin like it.

@@ -19,6 +19,7 @@ mod quantised;
 mod quantized_experts;
 mod recurrent;
 mod rope_options;
+mod saved_cache;
 mod tiny;
 mod tokenizer_conformance;
 mod tokenizer_golden;

@@ -14,6 +14,8 @@
 //! Keys in codes have the order of the integer dot instructions, four lanes of a token side by
 //! side, as a [`crate::tile::Tile`] has.
 
+use std::ops::Range;
+
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 
@@ -244,6 +246,64 @@ impl Store {
             }
         }
     }
+
+    /// Appends heads' pages as they are stored, numbers in little-endian bytes.
+    pub(super) fn save(&self, pages: Range<usize>, out: &mut Vec<u8>) {
+        let elems = self.elems(&pages);
+        match &self.data {
+            Data::F32(data) => data[elems].iter().for_each(|x| out.extend(x.to_le_bytes())),
+            Data::F16(data) => data[elems].iter().for_each(|x| out.extend(x.to_le_bytes())),
+            Data::BF16(data) => data[elems].iter().for_each(|x| out.extend(x.to_le_bytes())),
+            Data::Codes { bits, codes, scales } => {
+                let blocks = self.blocks(&pages);
+                let n_bytes = bits.page_bytes();
+                out.extend(&codes[blocks.start * n_bytes..blocks.end * n_bytes]);
+                let scales = &scales[blocks.start * PAGE_LEN..blocks.end * PAGE_LEN];
+                scales.iter().for_each(|x| out.extend(x.to_le_bytes()));
+            }
+        }
+    }
+
+    /// Takes back what [`save`](Self::save) gave for as many pages; answers what follows it.
+    pub(super) fn load<'b>(&mut self, pages: Range<usize>, bytes: &'b [u8]) -> &'b [u8] {
+        let (elems, blocks) = (self.elems(&pages), self.blocks(&pages));
+        match &mut self.data {
+            Data::F32(data) => take(bytes, &mut data[elems], f32::from_le_bytes),
+            Data::F16(data) => take(bytes, &mut data[elems], f16::from_le_bytes),
+            Data::BF16(data) => take(bytes, &mut data[elems], bf16::from_le_bytes),
+            Data::Codes { bits, codes, scales } => {
+                let n_bytes = bits.page_bytes();
+                let codes = &mut codes[blocks.start * n_bytes..blocks.end * n_bytes];
+                let rest = take(bytes, codes, |[code]| code);
+                let scales = &mut scales[blocks.start * PAGE_LEN..blocks.end * PAGE_LEN];
+                take(rest, scales, f16::from_le_bytes)
+            }
+        }
+    }
+
+    /// Where heads' pages stand in data of floats.
+    fn elems(&self, pages: &Range<usize>) -> Range<usize> {
+        let page_len = PAGE_LEN * self.side.width(self.head_dim);
+        pages.start * page_len..pages.end * page_len
+    }
+
+    /// The blocks of heads' pages in data of codes.
+    fn blocks(&self, pages: &Range<usize>) -> Range<usize> {
+        let n_blocks = self.head_dim.div_ceil(BLOCK);
+        pages.start * n_blocks..pages.end * n_blocks
+    }
+}
+
+/// Reads numbers of `N` bytes; answers what follows them.
+fn take<'b, T, const N: usize>(
+    bytes: &'b [u8],
+    out: &mut [T],
+    number: impl Fn([u8; N]) -> T,
+) -> &'b [u8] {
+    let (numbers, rest) = bytes.split_at(out.len() * N);
+    let (numbers, _) = numbers.as_chunks::<N>();
+    out.iter_mut().zip(numbers).for_each(|(out, bytes)| *out = number(*bytes));
+    rest
 }
 
 /// Writes elements `stride` apart.

@@ -43,6 +43,30 @@ fn filled(ty: KvType, head_dim: usize) -> (KvPool, Vec<f32>, Vec<f32>) {
 }
 
 #[test]
+fn a_saved_page_is_the_same_in_another_place() {
+    for ty in KvType::ALL {
+        for head_dim in [1, 20, 64] {
+            let (pool, ..) = filled(ty, head_dim);
+            let mut bytes = Vec::new();
+            pool.save_page(0, &mut bytes);
+            assert_eq!(bytes.len(), pool.page_bytes());
+            let mut other = KvPool::new(ty, 2, 2, head_dim);
+            other.load_page(1, &bytes);
+            for (slot, head) in [(0, 0), (1, 1)] {
+                assert_eq!(other.read(PAGE_LEN + slot, head), pool.read(slot, head), "{ty:?}");
+            }
+            assert_eq!(other.read(0, 0).0, vec![0.0; head_dim], "the other page stays");
+        }
+    }
+    let mut latents = KvPool::of_latents(KvType::F16, 2, 1, 8);
+    latents.store(&[3], &[1.5; 8], &[1.5; 8]);
+    let mut bytes = Vec::new();
+    latents.save_page(0, &mut bytes);
+    latents.load_page(1, &bytes);
+    assert_eq!(latents.read(PAGE_LEN + 3, 0).0, [1.5; 8]);
+}
+
+#[test]
 fn slots_keep_what_they_were_given() {
     for ty in KvType::ALL {
         for head_dim in [1, 16, 20, 32, 80] {

@@ -40,6 +40,19 @@ impl StatePool {
         &mut self.data[slot * self.len..][..self.len]
     }
 
+    /// Makes a slot's state this one, `[len]`.
+    ///
+    /// # Panics
+    /// If there is no such slot or the lengths differ.
+    pub fn set(&mut self, slot: usize, state: &[f32]) {
+        self.slot_mut(slot).copy_from_slice(state);
+    }
+
+    /// Numbers of one state.
+    pub fn state_len(&self) -> usize {
+        self.len
+    }
+
     /// Makes a state that of no token: all zeros.
     ///
     /// # Panics
