@@ -22,7 +22,7 @@ use tokio::{net::TcpListener, sync::oneshot};
 
 use self::{
     fast::Fast,
-    wire::{Ask, DIALECTS},
+    wire::{Ask, DIALECTS, Read},
 };
 
 /// How many clients read at once.
@@ -48,24 +48,20 @@ fn fast_frames() -> Result<()> {
     for dialect in DIALECTS {
         for n_clients in CROWDS {
             let n_parts = N_FRAMES / n_clients;
-            let fast = Arc::new(Fast { n_parts });
-            let took = served(fast, |address| {
-                wire::read_all(
-                    address,
-                    Ask { dialect, model: "fast", n_tokens: n_parts },
-                    n_clients,
-                )
-            })?;
-            let n_frames: usize = took.iter().map(|read| read.n_frames).sum();
-            let longest = took.iter().map(|read| read.whole).max().unwrap_or_default();
-            println!(
-                "  {:<20} {n_clients:>4} clients {:>9.0}",
-                dialect.path(),
-                rate(n_frames, longest)
-            );
+            let ask = Ask { dialect, model: "fast", n_tokens: n_parts };
+            let service = Arc::new(Fast { n_parts });
+            let reads = served(service, |address| wire::read_all(address, ask, n_clients))?;
+            let speed = all_frames(&reads);
+            println!("  {:<20} {n_clients:>4} clients {speed:>9.0}", dialect.path());
         }
     }
     Ok(())
+}
+
+/// What reached all readers, by the time of the slowest, per second.
+fn all_frames(reads: &[Read]) -> f64 {
+    let longest = reads.iter().map(|read| read.whole).max().unwrap_or_default();
+    rate(reads.iter().map(|read| read.n_frames).sum(), longest)
 }
 
 /// `n` per second.

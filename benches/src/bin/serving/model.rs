@@ -16,7 +16,7 @@ use futures_util::StreamExt;
 use serde_json::json;
 
 use crate::{
-    Result, rate, served,
+    Result, all_frames, rate, served,
     wire::{self, Ask, Dialect, QUESTION, Read},
 };
 
@@ -25,80 +25,109 @@ const N_ROUNDS: usize = 4;
 /// Streams at once, for the frames that reach all of them.
 const N_STREAMS: usize = 20;
 
+/// One model, and what it is asked for.
+struct Measured {
+    engine: Model,
+    runtime: Arc<Runtime>,
+    tokio: tokio::runtime::Runtime,
+    name: &'static str,
+    n_tokens: usize,
+}
+
 /// Compares the ways to one model, and prints what it finds.
 pub(crate) fn compare(file: Option<&str>, n_tokens: usize) -> Result<()> {
-    let mut catalog = Catalog::bundled();
-    if let Some(path) = file {
-        catalog.add_file("measured".parse()?, Path::new(path), None)?;
-    }
-    let name = file.map_or("tiny", |_| "measured");
-    let mut config = Config::default();
-    config.keep_alive = KeepAlive::Forever;
-    let runtime = Arc::new(Runtime::new(catalog, config));
-    let tokio = tokio::runtime::Runtime::new()?;
-    let request = request(name, n_tokens);
-    let prompt = tokio.block_on(rendered(&runtime, request.clone()))?;
-    let engine = match file {
-        Some(path) => Model::from_gguf(GgufFile::open(path)?, &ModelOptions::default())?,
-        None => {
-            let tiny = GgufFile::from_static(camelid_model_tiny::GGUF)?;
-            Model::from_gguf(tiny, &ModelOptions::default())?
-        }
-    };
-    let mut best = [0.0_f64; 4];
-    for _ in 0..N_ROUNDS {
-        let speeds = [
-            speed(from_engine(&engine, &prompt, n_tokens)?),
-            speed(tokio.block_on(from_runtime(&runtime, request.clone()))?),
-            speed(from_server(&runtime, name, n_tokens, Dialect::Ollama)?),
-            speed(from_server(&runtime, name, n_tokens, Dialect::OpenAi)?),
-        ];
-        best.iter_mut().zip(speeds).for_each(|(best, speed)| *best = best.max(speed));
-    }
+    let measured = Measured::new(file, n_tokens)?;
+    let name = measured.name;
+    let best = measured.best_speeds()?;
     println!("frames a second of one stream of {name}, {n_tokens} tokens, fastest of {N_ROUNDS}");
     for (way, speed) in ["engine", "runtime", "/api/chat", "/v1/chat/completions"].iter().zip(best)
     {
         println!("  {way:<20} {speed:>9.1} {:>6.1} % of the engine", 100.0 * speed / best[0]);
     }
-    match file {
-        Some(_) => Ok(()),
-        None => crowd(&tokio, &runtime, name, n_tokens),
+    if file.is_none() {
+        let [runtime, server] = measured.best_crowds()?;
+        println!("frames a second of {N_STREAMS} streams of {name} at once");
+        println!("  {:<20} {runtime:>9.0}", "runtime");
+        println!("  {:<20} {server:>9.0} {:>6.1} %", "/api/chat", 100.0 * server / runtime);
     }
+    Ok(())
 }
 
-/// Frames a second of many streams, with the server and without.
-fn crowd(
-    tokio: &tokio::runtime::Runtime,
-    runtime: &Arc<Runtime>,
-    name: &str,
-    n_tokens: usize,
-) -> Result<()> {
-    let mut best = [0.0_f64; 2];
-    for _ in 0..N_ROUNDS {
-        let started = Instant::now();
-        let streams = (0..N_STREAMS).map(|_| {
-            let (runtime, request) = (Arc::clone(runtime), request(name, n_tokens));
-            tokio.spawn(async move {
-                from_runtime(&runtime, request).await.map(|r| r.n_frames).map_err(|e| e.to_string())
-            })
-        });
-        let streams: Vec<_> = streams.collect();
-        let mut n_frames = 0;
-        for stream in streams {
-            n_frames += tokio.block_on(stream)??;
-        }
-        best[0] = best[0].max(rate(n_frames, started.elapsed()));
-        let ask = Ask { dialect: Dialect::Ollama, model: name, n_tokens };
-        let service = Arc::clone(runtime);
-        let reads = served(service, |address| wire::read_all(address, ask, N_STREAMS))?;
-        let n_frames = reads.iter().map(|read| read.n_frames).sum();
-        let longest = reads.iter().map(|read| read.whole).max().unwrap_or_default();
-        best[1] = best[1].max(rate(n_frames, longest));
+impl Measured {
+    fn new(file: Option<&str>, n_tokens: usize) -> Result<Self> {
+        let mut catalog = Catalog::bundled();
+        let (name, gguf) = match file {
+            Some(path) => {
+                catalog.add_file("measured".parse()?, Path::new(path), None)?;
+                ("measured", GgufFile::open(path)?)
+            }
+            None => ("tiny", GgufFile::from_static(camelid_model_tiny::GGUF)?),
+        };
+        let mut config = Config::default();
+        config.keep_alive = KeepAlive::Forever;
+        Ok(Self {
+            engine: Model::from_gguf(gguf, &ModelOptions::default())?,
+            runtime: Arc::new(Runtime::new(catalog, config)),
+            tokio: tokio::runtime::Runtime::new()?,
+            name,
+            n_tokens,
+        })
     }
-    println!("frames a second of {N_STREAMS} streams of {name} at once");
-    println!("  {:<20} {:>9.0}", "runtime", best[0]);
-    println!("  {:<20} {:>9.0} {:>6.1} %", "/api/chat", best[1], 100.0 * best[1] / best[0]);
-    Ok(())
+
+    fn request(&self) -> ChatRequest {
+        request(self.name, self.n_tokens)
+    }
+
+    /// Frames a second of one stream: of the engine, of the runtime, and in two dialects.
+    fn best_speeds(&self) -> Result<[f64; 4]> {
+        let prompt = self.tokio.block_on(rendered(&self.runtime, self.request()))?;
+        let mut best = [0.0_f64; 4];
+        for _ in 0..N_ROUNDS {
+            let speeds = [
+                speed(from_engine(&self.engine, &prompt, self.n_tokens)?),
+                speed(self.tokio.block_on(from_runtime(&self.runtime, self.request()))?),
+                speed(self.one_stream(Dialect::Ollama)?),
+                speed(self.one_stream(Dialect::OpenAi)?),
+            ];
+            best.iter_mut().zip(speeds).for_each(|(best, speed)| *best = best.max(speed));
+        }
+        Ok(best)
+    }
+
+    fn one_stream(&self, dialect: Dialect) -> Result<Read> {
+        let reads = self.read_all(dialect, 1)?;
+        reads.first().copied().ok_or_else(|| "nobody read".into())
+    }
+
+    fn read_all(&self, dialect: Dialect, n_clients: usize) -> Result<Vec<Read>> {
+        let ask = Ask { dialect, model: self.name, n_tokens: self.n_tokens };
+        served(Arc::clone(&self.runtime) as _, |address| wire::read_all(address, ask, n_clients))
+    }
+
+    /// Frames a second of many streams, without the server and with it.
+    fn best_crowds(&self) -> Result<[f64; 2]> {
+        let mut best = [0.0_f64; 2];
+        for _ in 0..N_ROUNDS {
+            let speeds = [
+                all_frames(&self.crowd_of_runtime()?),
+                all_frames(&self.read_all(Dialect::Ollama, N_STREAMS)?),
+            ];
+            best.iter_mut().zip(speeds).for_each(|(best, speed)| *best = best.max(speed));
+        }
+        Ok(best)
+    }
+
+    fn crowd_of_runtime(&self) -> Result<Vec<Read>> {
+        let stream = |_| {
+            let (runtime, request) = (Arc::clone(&self.runtime), self.request());
+            self.tokio.spawn(async move {
+                from_runtime(&runtime, request).await.map_err(|error| error.to_string())
+            })
+        };
+        let streams: Vec<_> = (0..N_STREAMS).map(stream).collect();
+        let read = |stream| Ok(self.tokio.block_on(stream)??);
+        streams.into_iter().map(read).collect()
+    }
 }
 
 fn request(model: &str, n_tokens: usize) -> ChatRequest {
@@ -136,18 +165,6 @@ async fn from_runtime(runtime: &Runtime, request: ChatRequest) -> Result<Read> {
         watch.frame();
     }
     Ok(watch.stop())
-}
-
-fn from_server(
-    runtime: &Arc<Runtime>,
-    model: &str,
-    n_tokens: usize,
-    dialect: Dialect,
-) -> Result<Read> {
-    let service = Arc::clone(runtime);
-    let ask = Ask { dialect, model, n_tokens };
-    let reads = served(service, |address| wire::read_all(address, ask, 1))?;
-    reads.first().copied().ok_or_else(|| "nobody read".into())
 }
 
 /// The frames behind the first, by the time since the first.
