@@ -1,9 +1,9 @@
 //! The checks on a second model that guesses for the first.
 
-use crate::{batch::TokenId, runner::Runner, vocab::Vocab};
+use crate::{batch::TokenId, error::Error, runner::Runner, vocab::Vocab};
 
 /// Why a model cannot guess for another.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DraftError {
     /// The vocabularies are not of one size.
@@ -34,12 +34,23 @@ pub enum DraftError {
         /// Which of the two.
         which: &'static str,
     },
+    /// The draft model's file is not a model this engine runs.
+    #[error("the draft model cannot be loaded")]
+    Load(#[source] Box<Error>),
     /// The draft model makes vectors and no tokens.
     #[error("the draft model (architecture `{architecture}`) does not generate text")]
     NotGenerating {
         /// Its architecture.
         architecture: &'static str,
     },
+}
+
+/// What went wrong with a draft model, said to be its own.
+pub(crate) fn of_draft(error: Error) -> Error {
+    match error {
+        Error::Draft(_) => error,
+        error => DraftError::Load(Box::new(error)).into(),
+    }
 }
 
 /// Checks that both models mean the same by every token.

@@ -10,7 +10,7 @@ use crate::{
     batch::TokenId,
     cpu::CpuDevice,
     decoder::{CacheOptions, Decoder},
-    draft::{DraftError, check_runners, check_vocab},
+    draft::{DraftError, check_runners, check_vocab, of_draft},
     error::{Error, Result},
     generation::{GenerateOptions, Generation},
     grammar::{Grammar, GrammarCompiler},
@@ -138,7 +138,7 @@ impl Model {
         let draft = options.draft.as_ref();
         let draft =
             draft.map(|draft| load_draft(draft, (&tokenizer, &decoder), &team, (limits, ty)));
-        let draft = draft.transpose()?;
+        let draft = draft.transpose().map_err(of_draft)?;
         let mut scheduler = Scheduler::new(decoder, tokenizer.clone(), limits);
         if let Some((draft, n_ctx)) = draft {
             scheduler.set_draft_model(draft, n_ctx);

@@ -26,7 +26,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     catalog::Entry,
-    error::{from_engine, from_loading},
+    error::{from_engine, from_loading, with_causes},
     prompting::{Conversation, Prompting, literal::without_marks},
     runtime::Runtime,
     scheduling::{Estimate, Lease, LoadError, Loaded, Needs, Plan},
@@ -135,7 +135,13 @@ impl Runtime {
         let mut cache = CacheOptions::new(n_tokens, config.kv_type);
         cache.n_seq = config.n_parallel.get();
         cache.n_batch = needs.n_batch.unwrap_or(ModelOptions::default().n_batch).get();
-        let estimate = Estimate::new(&file, &spec, cache, needs.n_ctx);
+        let draft = entry.open_draft().map_err(|error| from_loading(&error))?.map(Arc::new);
+        let mut estimate = Estimate::new(&file, &spec, cache, needs.n_ctx);
+        if let Some(draft) = &draft {
+            let spec = ModelSpec::from_metadata(draft.metadata());
+            // One that cannot be read is not loaded, and the engine says why.
+            estimate.add_draft(draft, spec.ok().as_ref(), cache, needs.n_ctx);
+        }
         let load = async move {
             tracing::info!(model = %entry.name, n_ctx = needs.n_ctx, "loading");
             let n_adapters = entry.adapters.len();
@@ -143,7 +149,17 @@ impl Runtime {
                 return Err(from_loading(&LoadError::Adapters { n: n_adapters }));
             }
             let summary = entry.summary().map_err(|error| from_loading(&error))?;
-            let load = move || Loaded::new(file, summary, needs, &config);
+            let entry = Arc::clone(entry);
+            let load = move || {
+                let loaded = Loaded::new((file, draft), summary.clone(), needs, &config);
+                let Err(LoadError::Engine(camelid_engine::Error::Draft(error))) = loaded else {
+                    return loaded;
+                };
+                // It answers the same without, only slower.
+                let reason = with_causes(&error);
+                tracing::warn!(model = %entry.name, reason, "the draft model is not used");
+                Loaded::new((entry.open()?, None), summary, needs, &config)
+            };
             match tokio::task::spawn_blocking(load).await {
                 Ok(loaded) => loaded.map_err(|error| from_loading(&error)),
                 Err(panic) => Err(from_loading(&panic)),

@@ -22,13 +22,12 @@ use serde_json::{Map, Value};
 use super::closed_schema::closed;
 use crate::scheduling::Needs;
 
-/// Options whose meaning is a GPU's, a draft model's or a loader's, and most of those of 2024:
+/// Options whose meaning is a GPU's or a loader's, and most of those of 2024:
 /// nothing to do on this engine.
 const WITHOUT_EFFECT: &[&str] = &[
     "num_gpu",
     "main_gpu",
     "use_mmap",
-    "draft_num_predict",
     "numa",
     "num_gqa",
     "low_vram",
@@ -175,6 +174,9 @@ pub(crate) fn to_engine(options: &Options, rules: &Rules) -> GenerateOptions {
     engine.stop = options.stop.clone().unwrap_or_default();
     engine.grammar = grammar.clone();
     engine.logprobs = logprobs;
+    // Where no draft model goes with the model, it is for nobody.
+    let n_draft = options.draft_num_predict.map(|n| usize::try_from(n).unwrap_or(0));
+    engine.n_draft_model = n_draft.unwrap_or(engine.n_draft_model);
     engine.prompt_logprobs = prompt_logprobs;
     engine
 }
@@ -304,6 +306,14 @@ mod tests {
             let engine = to_engine(&options, &rules);
             assert_eq!((engine.n_predict, engine.prompt_logprobs), (Some(got), Some(3)));
             assert_eq!(engine.long_prompt, LongPrompt::Refuse);
+        }
+    }
+
+    #[test]
+    fn a_draft_model_guesses_as_many_as_the_request_says() {
+        for (asked, got) in [(None, 4), (Some(7), 7), (Some(0), 0), (Some(-1), 0)] {
+            let options = Options { draft_num_predict: asked, ..Options::default() };
+            assert_eq!(to_engine(&options, &rules(100)).n_draft_model, got, "{asked:?}");
         }
     }
 

@@ -27,6 +27,8 @@ pub(crate) struct Entry {
     pub(crate) weights: Weights,
     /// Files that change the weights.
     pub(crate) adapters: Vec<PathBuf>,
+    /// The files of a smaller model that guesses for it, each a part of the whole.
+    pub(crate) draft: Vec<PathBuf>,
     modified_at: SystemTime,
     /// The manifest's digest and the bytes of all layers, for a model of a store.
     stored: Option<(String, u64)>,
@@ -49,6 +51,7 @@ impl Entry {
             parts,
             weights,
             adapters: Vec::new(),
+            draft: Vec::new(),
             modified_at,
             stored: None,
             summary: OnceLock::new(),
@@ -71,6 +74,7 @@ impl Entry {
             parts,
             weights,
             adapters: weights::paths_of(store, &model.manifest, media_type::ADAPTER)?,
+            draft: weights::paths_of(store, &model.manifest, media_type::DRAFT)?,
             modified_at: model.modified,
             stored: Some((model.digest.hex(), model.manifest.total_size())),
             summary: OnceLock::new(),
@@ -95,7 +99,8 @@ impl Entry {
             Weights::Static(bytes) => vec![format!("bundled at {:p}", bytes.as_ptr())],
             Weights::Remote => vec![format!("remote {}", self.name)],
         };
-        key.extend(self.adapters.iter().map(|path| path.display().to_string()));
+        let others = self.adapters.iter().chain(&self.draft);
+        key.extend(others.map(|path| path.display().to_string()));
         key.join("\n")
     }
 
@@ -107,6 +112,12 @@ impl Entry {
     /// The model's file, opened anew.
     pub(crate) fn open(&self) -> Result<GgufFile, camelid_gguf::Error> {
         self.weights.open()
+    }
+
+    /// The file of the model that guesses for it, where there is one.
+    pub(crate) fn open_draft(&self) -> Result<Option<GgufFile>, camelid_gguf::Error> {
+        let has_draft = !self.draft.is_empty();
+        has_draft.then(|| Weights::Files(self.draft.clone()).open()).transpose()
     }
 
     /// How its prompts are made; read once.

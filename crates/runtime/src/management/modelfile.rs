@@ -33,6 +33,7 @@ pub(super) fn text(entry: &Entry, overlay: &Overlay<'_>) -> String {
         Weights::Static(_) | Weights::Remote => line("FROM", &name),
     }
     entry.adapters.iter().for_each(|path| line("ADAPTER", &path.display().to_string()));
+    entry.draft.iter().for_each(|path| line("DRAFT", &path.display().to_string()));
     line("TEMPLATE", parts.template.as_deref().unwrap_or("{{ .Prompt }}"));
     let system = match overlay.system {
         "" => parts.system.as_deref().unwrap_or_default(),

@@ -1,6 +1,6 @@
 //! A model in memory: its engine, and what its options were.
 
-use std::num::NonZeroUsize;
+use std::{num::NonZeroUsize, sync::Arc};
 
 use camelid_api_types::{ApiError, ollama::ModelSummary};
 use camelid_engine::{Model, ModelOptions, RopeOptions};
@@ -13,6 +13,8 @@ use crate::{config::Config, error::from_engine, prompting::literal::ControlTexts
 pub(crate) enum LoadError {
     #[error(transparent)]
     Engine(#[from] camelid_engine::Error),
+    #[error(transparent)]
+    Gguf(#[from] camelid_gguf::Error),
     #[error("its {n} adapters cannot be applied: this engine has no LoRA yet")]
     Adapters { n: usize },
 }
@@ -41,9 +43,9 @@ pub(crate) struct Loaded {
 }
 
 impl Loaded {
-    /// Makes a file ready. Blocks while it reads.
+    /// Makes a file ready, and the file of a model that guesses for it. Blocks while it reads.
     pub(crate) fn new(
-        file: GgufFile,
+        (file, draft): (GgufFile, Option<Arc<GgufFile>>),
         summary: ModelSummary,
         needs: Needs,
         config: &Config,
@@ -56,6 +58,7 @@ impl Loaded {
         options.n_threads = needs.n_threads.or(config.n_threads);
         options.kv_type = config.kv_type;
         options.rope = needs.rope;
+        options.draft = draft;
         let engine = Model::from_gguf(file, &options)?;
         let control_texts = ControlTexts::new(engine.tokenizer().vocab());
         Ok(Self { engine, control_texts, summary, options })

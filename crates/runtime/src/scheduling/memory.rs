@@ -25,6 +25,19 @@ impl Estimate {
         Self { weights: file.n_bytes(), cache: cache.n_bytes(spec, n_ctx) }
     }
 
+    /// Counts a second model that guesses for it, with a cache for the same sequences.
+    pub(crate) fn add_draft(
+        &mut self,
+        file: &GgufFile,
+        spec: Option<&ModelSpec>,
+        cache: CacheOptions,
+        n_ctx: usize,
+    ) {
+        self.weights = self.weights.saturating_add(file.n_bytes());
+        let more = spec.map_or(0, |spec| cache.n_bytes(spec, n_ctx));
+        self.cache = self.cache.saturating_add(more);
+    }
+
     pub(crate) fn total(self) -> u64 {
         self.weights.saturating_add(self.cache)
     }

@@ -160,6 +160,29 @@ async fn an_adapter_is_stored_and_said_to_be_of_no_use_yet() {
 }
 
 #[tokio::test]
+async fn a_draft_model_is_stored_and_loaded_beside_the_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = runtime(&folder);
+    let digest = upload(&runtime, camelid_model_tiny::GGUF).await.unwrap();
+    let mut request = from_tiny("faster");
+    request.draft_files = Some([("draft.gguf".to_owned(), digest.clone())].into());
+    create(&runtime, request.clone()).await.unwrap();
+    let show = ShowRequest { model: "faster".into(), ..ShowRequest::default() };
+    let shown = runtime.show(show).await.unwrap().modelfile;
+    assert!(shown.contains("\nDRAFT "), "{shown}");
+    let mut load = generate_request("");
+    load.model = "faster".into();
+    load.keep_alive = Some(KeepAlive::Forever);
+    drop(runtime.generate(load).await.unwrap());
+    let running = runtime.ps().await.unwrap().models.remove(0);
+    let once = camelid_model_tiny::GGUF.len() as u64 + 4 * 2048 * 6 * 4 * 32 * 2 * 2;
+    assert_eq!(running.size, 2 * once, "both have weights and a cache");
+    request.draft_quantize = "q4_0".into();
+    let error = create(&runtime, request).await.unwrap_err();
+    assert!(error.message.contains("cannot be quantized here yet"), "{error}");
+}
+
+#[tokio::test]
 async fn a_model_in_memory_is_listed_until_it_is_unloaded() {
     let folder = tempfile::tempdir().unwrap();
     let runtime = runtime(&folder);

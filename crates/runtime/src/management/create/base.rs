@@ -4,6 +4,8 @@ use camelid_api_types::ApiError;
 use camelid_gguf::GgufFile;
 use camelid_registry::{Config, Digest, Layer, Store, Writer, media_type};
 
+use serde_json::json;
+
 use super::{Draft, Part};
 use crate::{
     catalog::Entry,
@@ -46,6 +48,12 @@ pub(super) fn describe(store: &Store, draft: &mut Draft) -> Result<(), ApiError>
         if draft.config.model_families.as_ref().is_some_and(|families| !families.is_empty()) {
             break;
         }
+    }
+    let mut layers = draft.layers.iter().map(|part| &part.layer);
+    if let Some(layer) = layers.find(|layer| layer.media_type == media_type::DRAFT) {
+        let file = open(store, &layer.digest)?;
+        let architecture = file.require_architecture().map_err(|error| from_loading(&error))?;
+        draft.config.draft = Some(json!({"model_format": "gguf", "architecture": architecture}));
     }
     Ok(())
 }

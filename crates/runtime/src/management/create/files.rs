@@ -85,6 +85,22 @@ pub(super) fn adapters(
     Ok(parts)
 }
 
+/// The layers of a model that guesses for the new one.
+pub(super) fn drafts(
+    store: &Store,
+    writer: &Writer<'_>,
+    order: &Order,
+    report: &Reporter,
+) -> Result<Vec<Part>, ApiError> {
+    let mut parts = Vec::new();
+    for digest in &order.draft {
+        report.status("parsing GGUF");
+        let (layer, _) = layer_of_blob(store, writer, &blobs::digest(digest)?)?;
+        parts.push(Part::present(Layer { media_type: media_type::DRAFT.to_owned(), ..layer }));
+    }
+    Ok(parts)
+}
+
 /// Refuses what cannot become a model here.
 fn check_kinds(store: &Store, files: &[(String, String)]) -> Result<(), ApiError> {
     if files.iter().any(|(name, _)| name.ends_with(".safetensors")) {

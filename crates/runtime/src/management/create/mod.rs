@@ -110,6 +110,12 @@ fn make(
         Base::Paths(paths) => files::draft_of_paths(&writer, &paths, report)?,
     };
     draft.layers.extend(files::adapters(store, &writer, order, report)?);
+    let guessing = files::drafts(store, &writer, order, report)?;
+    if !guessing.is_empty() {
+        // It takes the place of the one that the base has.
+        draft.layers.retain(|part| part.layer.media_type != media_type::DRAFT);
+        draft.layers.extend(guessing);
+    }
     quantize::check(store, &draft, &order.quantize)?;
     base::describe(store, &mut draft)?;
     recipe::apply(store, &writer, &mut draft, order)?;

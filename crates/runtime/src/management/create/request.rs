@@ -6,7 +6,7 @@ use std::{
 };
 
 use camelid_api_types::{
-    ApiError,
+    ApiError, ErrorKind,
     ollama::{CreateForm, CreateRequest, Message},
 };
 use camelid_modelfile::Modelfile;
@@ -37,6 +37,8 @@ pub(super) struct Order {
     pub(super) weights: Weights,
     /// Digests of blobs.
     pub(super) adapters: Vec<String>,
+    /// Digests of the blobs of a model that guesses for it.
+    pub(super) draft: Vec<String>,
     pub(super) template: Option<String>,
     pub(super) system: Option<String>,
     pub(super) licenses: Vec<String>,
@@ -89,7 +91,9 @@ pub(super) fn read(request: CreateRequest, reads_files: bool) -> Result<Order, A
         }
         form => {
             let weights = match form {
-                CreateForm::From(name) => from(name, &request.remote_host)?,
+                CreateForm::From(name) => {
+                    from(name, &request.remote_host, request.draft_files.is_some())?
+                }
                 CreateForm::Files(files) => Weights::Files(pairs(files)),
                 _ => {
                     let message = "neither 'from' or 'files' was specified";
@@ -102,15 +106,18 @@ pub(super) fn read(request: CreateRequest, reads_files: bool) -> Result<Order, A
 }
 
 fn of_request(request: CreateRequest, weights: Weights) -> Result<Order, ApiError> {
-    if request.draft_files.is_some() {
-        // Taken and never used it would be a promise.
-        return Err(ApiError::bad_request("draft models are not supported yet"));
+    if !request.draft_quantize.is_empty() {
+        let message = "draft models cannot be quantized here yet; upload a quantized one";
+        return Err(ApiError::new(ErrorKind::Unsupported, message));
     }
     let said = |text: &String| (!text.is_empty()).then(|| text.clone());
-    let adapters = request.adapters.as_ref().map(pairs).unwrap_or_default();
+    let digests = |files: &Option<BTreeMap<String, String>>| {
+        files.iter().flat_map(BTreeMap::values).cloned().collect()
+    };
     Ok(Order {
         weights,
-        adapters: adapters.into_iter().map(|(_, digest)| digest).collect(),
+        adapters: digests(&request.adapters),
+        draft: digests(&request.draft_files),
         template: said(&request.template),
         system: said(&request.system),
         quantize: request.quantize().to_ascii_uppercase(),
@@ -128,10 +135,13 @@ fn pairs(files: &BTreeMap<String, String>) -> Vec<(String, String)> {
     files.iter().map(|(name, digest)| (name.clone(), digest.clone())).collect()
 }
 
-fn from(name: &str, remote_host: &str) -> Result<Weights, ApiError> {
+fn from(name: &str, remote_host: &str, has_draft: bool) -> Result<Weights, ApiError> {
     let reference = reference(name)?;
     match reference.source {
         ModelSource::Cloud => Err(no_cloud("remote model is unavailable")),
+        _ if !remote_host.is_empty() && has_draft => {
+            Err(ApiError::bad_request("DRAFT cannot be used with remote models"))
+        }
         _ if !remote_host.is_empty() => Err(no_cloud("remote model is unavailable")),
         _ => Ok(Weights::Model(reference.name)),
     }
@@ -154,6 +164,10 @@ fn of_modelfile(
         Some(Some(digest)) => Some(digest.to_owned()),
         Some(None) => return Err(bad("an ADAPTER must be an uploaded blob".to_owned())),
     };
+    let draft = modelfile.drafts().map(|draft| {
+        let digest = draft.strip_prefix(AT).map(str::to_owned);
+        digest.ok_or_else(|| bad("a DRAFT must be an uploaded blob".to_owned()))
+    });
     let word = |text: Option<&str>| text.unwrap_or_default().to_owned();
     let text = |text: Option<&str>| text.map(str::to_owned);
     let requires = modelfile.requires().map_err(|error| bad(error.to_string()))?;
@@ -162,6 +176,7 @@ fn of_modelfile(
     Ok(Order {
         weights: weights_of_modelfile(modelfile, folder, reads_files)?,
         adapters: adapter.into_iter().collect(),
+        draft: draft.collect::<Result<_, _>>()?,
         template: text(modelfile.template()),
         system: text(modelfile.system()),
         licenses: modelfile.licenses().map(str::to_owned).collect(),
@@ -189,7 +204,7 @@ fn weights_of_modelfile(
     let from = modelfile.from();
     let is_path = from.starts_with(['/', '.', '~']) || from.ends_with(".gguf");
     if !is_path {
-        return self::from(from, "");
+        return self::from(from, "", false);
     }
     if !reads_files {
         return Err(no_files());
