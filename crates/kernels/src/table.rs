@@ -126,6 +126,14 @@ const DOTPROD: Kernels = Kernels {
     ..NEON
 };
 
+#[cfg(all(target_arch = "aarch64", target_endian = "little", not(miri)))]
+const I8MM: Kernels = Kernels {
+    name: "i8mm",
+    mul_rows: aarch64::i8mm::mul_rows,
+    mul_tile: aarch64::i8mm::mul_tile,
+    ..NEON
+};
+
 /// The vector rows this CPU can run, slowest first.
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 fn simd_rows() -> Vec<Kernels> {
@@ -138,7 +146,8 @@ fn simd_rows() -> Vec<Kernels> {
 #[cfg(all(target_arch = "aarch64", target_endian = "little", not(miri)))]
 fn simd_rows() -> Vec<Kernels> {
     let dotprod = aarch64::dotprod::is_available().then_some(DOTPROD);
-    [NEON].into_iter().chain(dotprod).collect()
+    let i8mm = aarch64::i8mm::is_available().then_some(I8MM);
+    [NEON].into_iter().chain(dotprod).chain(i8mm).collect()
 }
 
 /// None for this architecture.
@@ -177,7 +186,7 @@ impl Kernels {
         Self::available().iter().find(|row| row.name == name)
     }
 
-    /// What the row is called: `scalar`; `avx2`, `avx512`; `neon`, `dotprod`.
+    /// What the row is called: `scalar`; `avx2`, `avx512`; `neon`, `dotprod`, `i8mm`.
     pub fn name(&self) -> &'static str {
         self.name
     }

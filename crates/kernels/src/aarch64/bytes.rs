@@ -1,9 +1,10 @@
 //! Dot products of bytes, four to a lane, and the other instructions that the standard library
 //! does not offer yet.
 //!
-//! `sdot` is beyond the baseline of the architecture, and its intrinsic is not stable. Written as
-//! assembly, with the extension named beside it, it is at home in functions that are compiled for
-//! the baseline; what keeps it from CPUs without it is that a [`DotProd`] is needed to call it.
+//! `sdot` and `smmla` are beyond the baseline of the architecture, and their intrinsics are not
+//! stable. Written as assembly, with the extension named beside them, they are at home in functions
+//! that are compiled for the baseline; what keeps them from CPUs without them is that a [`DotProd`]
+//! or an [`I8mm`] is needed to call them.
 #![expect(unsafe_code, reason = "assembly")]
 
 use std::arch::aarch64::*;
@@ -23,6 +24,12 @@ pub(super) trait Dot: Copy {
     ///
     /// Exact as long as one of the factors is never -128.
     fn add(self, sum: int32x4_t, codes: int8x16_t, x: int8x16_t) -> int32x4_t;
+
+    /// The way to multiply with pairs of tokens, where there is a better one.
+    #[inline]
+    fn pairs(self) -> Option<I8mm> {
+        None
+    }
 }
 
 /// With the instructions every CPU has.
@@ -113,6 +120,57 @@ impl Dot for DotProd {
             );
         }
         sum
+    }
+}
+
+/// With `smmla`, and `sdot`. A value proves that the CPU has both.
+#[derive(Clone, Copy)]
+pub(super) struct I8mm(DotProd);
+
+impl I8mm {
+    /// Callable where the instructions are known to be there.
+    #[target_feature(enable = "dotprod,i8mm")]
+    pub(super) fn new() -> Self {
+        Self(DotProd::new())
+    }
+
+    /// Products of a 2 by 8 matrix with two tokens' activations: row 0 with both, row 1 with both.
+    #[inline(always)]
+    pub(super) fn add_pairs(self, mut sum: int32x4_t, codes: int8x16_t, x: int8x16_t) -> int32x4_t {
+        // SAFETY: registers only; `self` proves that the CPU has the instruction.
+        unsafe {
+            asm!(
+                ".arch_extension i8mm",
+                "smmla {sum:v}.4s, {codes:v}.16b, {x:v}.16b",
+                sum = inout(vreg) sum,
+                codes = in(vreg) codes,
+                x = in(vreg) x,
+                options(pure, nomem, nostack, preserves_flags),
+            );
+        }
+        sum
+    }
+}
+
+impl Dot for I8mm {
+    #[inline(always)]
+    fn add_lane<const LANE: i32>(
+        self,
+        sum: int32x4_t,
+        codes: int8x16_t,
+        x: int8x16_t,
+    ) -> int32x4_t {
+        self.0.add_lane::<LANE>(sum, codes, x)
+    }
+
+    #[inline(always)]
+    fn add(self, sum: int32x4_t, codes: int8x16_t, x: int8x16_t) -> int32x4_t {
+        self.0.add(sum, codes, x)
+    }
+
+    #[inline(always)]
+    fn pairs(self) -> Option<I8mm> {
+        Some(self)
     }
 }
 

@@ -9,17 +9,18 @@ use std::arch::aarch64::*;
 
 use super::bytes::Dot;
 use super::mem::{load_f32, load_i8, load_u8, store_f32};
+use super::pairs;
 use crate::activation::{ActivationPanel, Steps};
 use crate::scalar::TileShape;
 use crate::tile::{CodeLanes, RowLanes, TILE_ROWS, Tile};
 
 /// Tokens whose integer sums fit the registers, beside four vectors of codes.
-const MAX_TOKENS: usize = 4;
+pub(super) const MAX_TOKENS: usize = 4;
 /// Vectors that a number per row takes.
-const VECS: usize = TILE_ROWS / 4;
+pub(super) const VECS: usize = TILE_ROWS / 4;
 
 /// The integer sums of all rows.
-type Dots = [int32x4_t; VECS];
+pub(super) type Dots = [int32x4_t; VECS];
 
 /// See [`crate::scalar::mul_tile`]; the same bits.
 #[target_feature(enable = "neon")]
@@ -62,10 +63,15 @@ fn mul_tokens<D: Dot, const N: usize>(
     }
     for group_idx in 0..shape.n_groups {
         let codes = &tile.codes.as_chunks::<4>().0[group_idx * steps..][..steps];
-        let dots = if shape.wide_codes {
-            dot_group::<D, N, true>(dot, codes, group_idx, x)
-        } else {
-            dot_group::<D, N, false>(dot, codes, group_idx, x)
+        let dots = match (shape.wide_codes, dot.pairs()) {
+            (true, Some(dot)) if N.is_multiple_of(2) => {
+                pairs::dot_group::<N, true>(dot, codes, group_idx, x)
+            }
+            (false, Some(dot)) if N.is_multiple_of(2) => {
+                pairs::dot_group::<N, false>(dot, codes, group_idx, x)
+            }
+            (true, _) => dot_group::<D, N, true>(dot, codes, group_idx, x),
+            (false, _) => dot_group::<D, N, false>(dot, codes, group_idx, x),
         };
         for ((dots, x), totals) in dots.into_iter().zip(x).zip(&mut totals) {
             for (quad, (total, dot)) in totals.iter_mut().zip(dots).enumerate() {

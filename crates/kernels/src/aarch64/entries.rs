@@ -1,0 +1,66 @@
+//! The integer products as the table holds them, once for each way to multiply bytes.
+
+use super::bytes::{Baseline, DotProd, I8mm};
+use super::{rows, tile};
+use crate::activation::ActivationPanel;
+use crate::block::BlockFormat;
+use crate::scalar::TileShape;
+use crate::tile::{RowLanes, TILE_ROWS, Tile};
+
+macro_rules! integer_products {
+    ($features:literal, $dot:expr) => {
+        use super::*;
+
+        /// See [`crate::scalar::mul_rows`]; the same bits.
+        #[target_feature(enable = $features)]
+        pub(crate) fn mul_rows(
+            format: &BlockFormat,
+            rows: &[&[u8]; TILE_ROWS],
+            x: &[ActivationPanel],
+            sums: &mut [RowLanes],
+            tile: &mut Tile,
+        ) {
+            rows::mul_rows($dot, (format, rows), (x, sums), tile);
+        }
+
+        /// See [`crate::scalar::mul_tile`]; the same bits.
+        #[target_feature(enable = $features)]
+        pub(crate) fn mul_tile(
+            tile: &Tile,
+            shape: TileShape,
+            x: &[ActivationPanel],
+            sums: &mut [RowLanes],
+        ) {
+            tile::mul_tile($dot, (tile, shape), (x, sums));
+        }
+    };
+}
+
+/// For CPUs without instructions of their own for it: ARMv8.0, as the Cortex-A53 and A72.
+pub(crate) mod neon {
+    integer_products!("neon", Baseline);
+}
+
+/// With `sdot`: Apple from the M1, Cortex from the A76, Neoverse.
+pub(crate) mod dotprod {
+    use std::arch::is_aarch64_feature_detected;
+
+    integer_products!("neon,dotprod", DotProd::new());
+
+    /// Whether this CPU has every instruction that the routines here use.
+    pub(crate) fn is_available() -> bool {
+        is_aarch64_feature_detected!("dotprod")
+    }
+}
+
+/// With `smmla` as well: Apple from the M2, Neoverse from the V1 and N2.
+pub(crate) mod i8mm {
+    use std::arch::is_aarch64_feature_detected;
+
+    integer_products!("neon,dotprod,i8mm", I8mm::new());
+
+    /// Whether this CPU has every instruction that the routines here use.
+    pub(crate) fn is_available() -> bool {
+        is_aarch64_feature_detected!("dotprod") && is_aarch64_feature_detected!("i8mm")
+    }
+}
