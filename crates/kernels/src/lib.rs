@@ -19,7 +19,7 @@
 //! # Machines
 //!
 //! On x86-64 there are rows for AVX-512 with VNNI and for AVX2 with FMA and F16C, on 64-bit ARM for
-//! NEON alone and with the dot product of bytes, chosen at run time; everywhere else the scalar row
+//! NEON alone, with `dotprod` and with `i8mm`, chosen at run time; everywhere else the scalar row
 //! runs. The ARM rows are tested under emulation, where they do what the scalar row does; they have
 //! not run on hardware yet, so nothing is known of their speed.
 //!
