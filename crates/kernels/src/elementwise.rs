@@ -224,6 +224,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "tens of thousands of elements")]
     fn long_products_are_cut_right() {
         let n = 2 * CHUNK + 5;
         let y: Vec<f32> = (0..n).map(|i| i as f32).collect();

@@ -106,15 +106,15 @@ fn equals_the_textbook_form() {
         Attention { window: Some(40), sinks: Some(vec![0.0, 3.0, -2.0, 1.0]), ..plain.clone() },
         Attention { scale: 3.0, ..plain },
     ];
-    let n_tokens = if cfg!(miri) { 40 } else { 150 };
     // Miri is some hundred times slower.
-    let specs = if cfg!(miri) { &specs[3..5] } else { &specs[..] };
+    let n_tokens = if cfg!(miri) { 34 } else { 150 };
+    let specs = if cfg!(miri) { &specs[4..5] } else { &specs[..] };
     for spec in specs {
-        let types = if cfg!(miri) { &KvType::ALL[1..4] } else { &KvType::ALL[..] };
+        let types = if cfg!(miri) { &[KvType::F16][..] } else { &KvType::ALL };
         for &ty in types {
             let case = case(spec, ty, n_tokens, 1);
             let visible = if cfg!(miri) {
-                vec![1, 33, n_tokens]
+                vec![n_tokens]
             } else {
                 vec![1, 2, 31, 32, 33, 34, 35, 36, 37, n_tokens - 1, n_tokens]
             };
@@ -232,6 +232,7 @@ fn too_few_pages_are_refused() {
 
 /// Eight query heads over one key head that is its own value, and the same with a copy of it.
 #[test]
+#[cfg_attr(miri, ignore = "minutes of work")]
 fn values_that_are_the_keys_need_no_copy() {
     let (n_tokens, head_dim) = (70, 40);
     let spec = Attention::new(8, 1, head_dim);
