@@ -79,12 +79,8 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
 
 /// What to do about an error, where that is not in its text.
 fn hint(error: &anyhow::Error) -> Option<&'static str> {
-    match error.downcast_ref::<ApiError>()?.kind {
-        ErrorKind::Unauthorized | ErrorKind::Forbidden => {
-            Some("The server is shown the key in CAMELID_API_KEY; see `camelid help`.")
-        }
-        _ => None,
-    }
+    let is_about_keys = error.downcast_ref::<ApiError>()?.kind == ErrorKind::Unauthorized;
+    is_about_keys.then_some("The server is shown the key in CAMELID_API_KEY; see `camelid help`.")
 }
 
 /// Logs to stderr: what a server does, what else goes wrong.
