@@ -81,7 +81,7 @@ proptest! {
     fn every_row_multiplies_to_the_same_bits(
         n_blocks in prop_oneof![1usize..8, Just(8)],
         bytes in block_bytes(TILE_ROWS * 512),
-        n_tokens in prop_oneof![1usize..=3, 1usize..=25],
+        n_tokens in prop_oneof![1usize..=8, 1usize..=25],
         x in proptest::collection::vec(float(), PANEL),
         finite in any::<bool>(),
     ) {

@@ -6,16 +6,16 @@ mod few;
 mod gemm;
 mod mem;
 mod quantize;
+mod rows;
 mod softmax;
 mod tile;
 mod transpose;
-mod unpack;
 mod vector;
 
 pub(crate) use dot::mul_band;
-pub(crate) use few::mul_rows;
 pub(crate) use gemm::gemm;
 pub(crate) use quantize::quantize;
+pub(crate) use rows::mul_rows;
 pub(crate) use softmax::{soften, widen, widen_codes};
 pub(crate) use tile::mul_tile;
 pub(crate) use vector::{dot_f32, exp_sum, gate, softcap};

@@ -1,7 +1,6 @@
-//! Products with few tokens, straight from the rows' bytes.
+//! Products with one token, straight from the rows' bytes.
 //!
-//! A tile pays when many tokens meet it. For one or two the transposition of all its codes costs
-//! more than the products, so here the codes stay where they are, in vectors of one row's
+//! For one token the transposition of all codes costs more than the products, so here the codes stay where they are, in vectors of one row's
 //! neighbouring columns, and only the sums change places:
 //!
 //! ```text
@@ -22,49 +21,22 @@ use std::arch::x86_64::*;
 use camelid_gguf::TensorType;
 
 use super::mem::{load_f32, load_i8x16};
-use super::tile::{add_group, finish, mul_tile, start};
-use super::unpack::{Rows, unpack_tile};
+use super::rows::Rows;
+use super::tile::{add_group, finish, start};
 use crate::activation::ActivationPanel;
-use crate::block::{BlockFormat, FP4_CODES, IQ4_CODES};
+use crate::block::{FP4_CODES, IQ4_CODES};
 use crate::tile::{PANEL, RowLanes, TILE_ROWS, Tile};
 use sums::{Headroom, add_quad, spread};
 
-/// See [`crate::scalar::mul_rows`]; the same bits.
+/// Multiplies whole panels with `N` tokens; of the formats that [`super::rows`] knows.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-pub(crate) fn mul_rows(
-    format: &BlockFormat,
-    rows: &Rows<'_>,
-    x: &[ActivationPanel],
-    sums: &mut [RowLanes],
-    tile: &mut Tile,
-) {
-    let whole = rows[0].len() == format.panel_bytes();
-    let done = match x.len() {
-        1 if whole => {
-            let (x, sums) = (x.as_chunks().0, sums.as_chunks_mut().0);
-            mul_few::<1>(format.ty, rows, &x[0], &mut sums[0], tile)
-        }
-        2 if whole => {
-            let (x, sums) = (x.as_chunks().0, sums.as_chunks_mut().0);
-            mul_few::<2>(format.ty, rows, &x[0], &mut sums[0], tile)
-        }
-        _ => false,
-    };
-    if !done {
-        unpack_tile(format, rows, tile);
-        mul_tile(tile, format.tile_shape(rows[0].len()), x, sums);
-    }
-}
-
-/// Multiplies whole panels with `N` tokens; `false` where the format has no routine here.
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-fn mul_few<const N: usize>(
+pub(super) fn mul_few<const N: usize>(
     ty: TensorType,
     rows: &Rows<'_>,
     x: &[ActivationPanel; N],
     sums: &mut [RowLanes; N],
     tile: &mut Tile,
-) -> bool {
+) {
     match ty {
         TensorType::Q8_0 => classic::mul_q8_0(rows, x, sums, tile),
         TensorType::Q4_0 => classic::mul_q4_0(rows, x, sums, tile),
@@ -79,9 +51,8 @@ fn mul_few<const N: usize>(
         TensorType::Q4_K => k_quants::mul_q4_k(rows, x, sums, tile),
         TensorType::Q5_K => k_quants::mul_q5_k(rows, x, sums, tile),
         TensorType::Q6_K => k_quants::mul_q6_k(rows, x, sums, tile),
-        _ => return false,
+        _ => unreachable!("because `rows` asks for no other format"),
     }
-    true
 }
 
 /// Four vectors of a row's codes.

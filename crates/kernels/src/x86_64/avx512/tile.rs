@@ -5,11 +5,12 @@
 //! tokens at a time keep twelve integer and twelve float sums in registers.
 
 use std::arch::x86_64::*;
+use std::borrow::Borrow;
 
 use super::mem::{load_f32, load_u8, store_f32};
 use crate::activation::{ActivationPanel, Steps, word};
 use crate::scalar::TileShape;
-use crate::tile::{RowLanes, Tile};
+use crate::tile::{PANEL, RowLanes, Tile};
 
 /// Tokens that fit the registers: two sums each, and one vector of codes.
 const MAX_TOKENS: usize = 12;
@@ -42,53 +43,80 @@ fn mul_batch<const QUADS: usize, const MINS: bool, const DOUBLING: bool>(
     x: &[ActivationPanel],
     sums: &mut [RowLanes],
 ) {
-    let (x_chunks, x) = x.as_chunks::<MAX_TOKENS>();
-    let (sums_chunks, sums) = sums.as_chunks_mut::<MAX_TOKENS>();
-    for (x, sums) in x_chunks.iter().zip(sums_chunks) {
-        mul_tokens::<QUADS, MINS, DOUBLING, MAX_TOKENS>(tile, n_groups, x, sums);
+    // Batches of the same size, or nearly: a small one leaves the dot products waiting.
+    let n_batches = x.len().div_ceil(MAX_TOKENS).max(1);
+    let batch = x.len().div_ceil(n_batches).max(1);
+    for (x, sums) in x.chunks(batch).zip(sums.chunks_mut(batch)) {
+        macro_rules! mul_tokens {
+            ($($n:literal)*) => {
+                match x.len() {
+                    $($n => {
+                        let (x, _) = x.as_chunks::<$n>();
+                        let (sums, _) = sums.as_chunks_mut::<$n>();
+                        let tokens = (&x[0], &mut sums[0]);
+                        let nothing = |_, _: &mut _| ();
+                        mul_units::<QUADS, QUADS, MINS, DOUBLING, $n, _>(
+                            tile, n_groups, tokens, nothing,
+                        );
+                    })*
+                    _ => {}
+                }
+            };
+        }
+        mul_tokens!(1 2 3 4 5 6 7 8 9 10 11 12);
     }
-    macro_rules! mul_rest {
-        ($($n:literal)*) => {
-            match x.len() {
-                $($n => {
-                    let (x, _) = x.as_chunks::<$n>();
-                    let (sums, _) = sums.as_chunks_mut::<$n>();
-                    mul_tokens::<QUADS, MINS, DOUBLING, $n>(tile, n_groups, &x[0], &mut sums[0]);
-                })*
-                _ => {}
-            }
-        };
-    }
-    mul_rest!(1 2 3 4 5 6 7 8 9 10 11);
 }
 
+/// Adds the products of `N` tokens, unit by unit: so many steps of four columns, one group or
+/// more.
+///
+/// `unpack` fills a unit of the tile, by its number, while the one before is multiplied. It is
+/// called from one place, as all else here is, so that everything becomes one loop.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-fn mul_tokens<const QUADS: usize, const MINS: bool, const DOUBLING: bool, const N: usize>(
-    tile: &Tile,
+#[inline]
+pub(super) fn mul_units<
+    const UNIT: usize,
+    const QUADS: usize,
+    const MINS: bool,
+    const DOUBLING: bool,
+    const N: usize,
+    T: Borrow<Tile>,
+>(
+    mut tile: T,
     n_groups: usize,
-    x: &[ActivationPanel; N],
-    sums: &mut [RowLanes; N],
+    (x, sums): (&[ActivationPanel; N], &mut [RowLanes; N]),
+    mut unpack: impl FnMut(usize, &mut T),
 ) {
+    let per_unit = UNIT / QUADS;
+    let n_units = n_groups / per_unit;
+    // Known to the compiler, this spares a check for each group and token.
+    assert!(n_groups * QUADS <= PANEL / 4);
     let mut totals = [_mm512_setzero_ps(); N];
     for (total, sums) in totals.iter_mut().zip(sums.iter()) {
         *total = start::<DOUBLING>(sums);
     }
-    let groups = tile.codes.as_chunks::<QUADS>().0.iter().zip(&tile.scales).zip(&tile.mins);
-    for (group_idx, ((codes, scales), mins)) in groups.enumerate().take(n_groups) {
-        let mut dots = [_mm512_setzero_si512(); N];
-        for (dot, x) in dots.iter_mut().zip(x) {
-            *dot = _mm512_set1_epi32(x.starts[group_idx]);
+    for step in 0..=n_units {
+        if step < n_units {
+            unpack(step, &mut tile);
         }
-        for (quad, codes) in codes.iter().enumerate() {
-            let codes = load_u8(&codes.0);
+        let tile = tile.borrow();
+        for group_idx in step.saturating_sub(1) * per_unit..step * per_unit {
+            let mut dots = [_mm512_setzero_si512(); N];
             for (dot, x) in dots.iter_mut().zip(x) {
-                let four = _mm512_set1_epi32(word(x.quads::<QUADS>()[group_idx][quad]));
-                *dot = _mm512_dpbusd_epi32(*dot, codes, four);
+                *dot = _mm512_set1_epi32(x.starts[group_idx]);
             }
-        }
-        let factors = (load_f32(&scales.0), load_f32(&mins.0));
-        for ((total, dot), x) in totals.iter_mut().zip(dots).zip(x) {
-            *total = add_group::<MINS, DOUBLING>(*total, dot, factors, (x, group_idx));
+            let codes = &tile.codes.as_chunks::<QUADS>().0[group_idx];
+            for (quad, codes) in codes.iter().enumerate() {
+                let codes = load_u8(&codes.0);
+                for (dot, x) in dots.iter_mut().zip(x) {
+                    let four = _mm512_set1_epi32(word(x.quads::<QUADS>()[group_idx][quad]));
+                    *dot = _mm512_dpbusd_epi32(*dot, codes, four);
+                }
+            }
+            let factors = (load_f32(&tile.scales[group_idx].0), load_f32(&tile.mins[group_idx].0));
+            for ((total, dot), x) in totals.iter_mut().zip(dots).zip(x) {
+                *total = add_group::<MINS, DOUBLING>(*total, dot, factors, (x, group_idx));
+            }
         }
     }
     for ((total, x), sums) in totals.into_iter().zip(x).zip(sums) {

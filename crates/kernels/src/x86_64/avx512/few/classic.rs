@@ -12,7 +12,7 @@ use crate::activation::ActivationPanel;
 use crate::block::half_e8m0;
 use crate::tile::{RowLanes, Tile};
 use crate::x86_64::avx512::mem::{load_u8x16, load_u8x32, load_u64, store_f32};
-use crate::x86_64::avx512::unpack::{Rows, half_at, join, part, split};
+use crate::x86_64::avx512::rows::{Rows, join, part, split};
 
 /// Blocks of a panel.
 const N_BLOCKS: usize = 8;
@@ -254,7 +254,7 @@ impl HalfRows {
     fn collect<const BYTES: usize, const AT: usize>(&self, row_idx: usize, row: &[u8]) {
         let blocks: &[[u8; BYTES]; N_BLOCKS] =
             row.as_chunks().0.first_chunk().expect("because a panel has eight blocks");
-        let half = |i: usize| u64::from(half_at(&blocks[i], AT));
+        let half = |i: usize| u64::from(u16::from_le_bytes(*part(&blocks[i], AT)));
         let four = |i: usize| half(i) | half(i + 1) << 16 | half(i + 2) << 32 | half(i + 3) << 48;
         self.0[row_idx % 4][row_idx / 4].set([four(0), four(4)]);
     }

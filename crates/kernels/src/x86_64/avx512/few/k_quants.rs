@@ -7,7 +7,7 @@ use super::{Codes, Headroom, Places, mul_panel};
 use crate::activation::ActivationPanel;
 use crate::tile::{RowLanes, Tile};
 use crate::x86_64::avx512::mem::{load_u8, load_u8x16, load_u8x32};
-use crate::x86_64::avx512::unpack::{Rows, k_quants, nibble, or_masked, part, split};
+use crate::x86_64::avx512::rows::{Rows, classic, k_quants, or_masked, panels, part, split};
 
 /// Q4_K and Q5_K: low halves of the bytes of the four quarters, first 16 and last 16; then high
 /// halves.
@@ -27,7 +27,7 @@ pub(super) fn mul_q4_k<const N: usize>(
     tile: &mut Tile,
 ) {
     let codes = |_, row: &[u8]| quarters::<144>(row, 16);
-    let factors = |tile: &mut Tile| k_quants::scales_q4_k::<144>(rows, tile);
+    let factors = |tile: &mut Tile| k_quants::scales_q4_k::<144>(&panels(rows), tile);
     mul_panel::<N, 2, 8, true, true, { Headroom::of(15, 8) }>(
         (rows, &QUARTERS),
         (x, sums),
@@ -58,7 +58,7 @@ pub(super) fn mul_q5_k<const N: usize>(
             or_masked(d, _mm512_rolv_epi32(last, rotate_high), 0x10),
         ]
     };
-    let factors = |tile: &mut Tile| k_quants::scales_q4_k::<176>(rows, tile);
+    let factors = |tile: &mut Tile| k_quants::scales_q4_k::<176>(&panels(rows), tile);
     mul_panel::<N, 2, 8, true, true, { Headroom::of(31, 8) }>(
         (rows, &QUARTERS),
         (x, sums),
@@ -91,7 +91,7 @@ pub(super) fn mul_q6_k<const N: usize>(
         let ((a, b), (c, d)) = (half(0), half(1));
         [a, b, c, d]
     };
-    let factors = |tile: &mut Tile| k_quants::scales_q6_k(rows, tile);
+    let factors = |tile: &mut Tile| k_quants::scales_q6_k(&panels(rows), tile);
     mul_panel::<N, 4, 16, false, true, { Headroom::of(63, 4) }>(
         (rows, &IN_ORDER),
         (x, sums),
@@ -109,7 +109,7 @@ pub(super) fn mul_q2_k<const N: usize>(
     tile: &mut Tile,
 ) {
     let codes = |_, row: &[u8]| crumbs(load_u8(part(row, 16)));
-    let factors = |tile: &mut Tile| k_quants::scales_q2_k(rows, tile);
+    let factors = |tile: &mut Tile| k_quants::scales_q2_k(&panels(rows), tile);
     mul_panel::<N, 4, 16, true, true, { Headroom::of(3, 4) }>(
         (rows, &CRUMBS),
         (x, sums),
@@ -138,7 +138,7 @@ pub(super) fn mul_q3_k<const N: usize>(
         }
         codes
     };
-    let factors = |tile: &mut Tile| k_quants::scales_q3_k(rows, tile);
+    let factors = |tile: &mut Tile| k_quants::scales_q3_k(&panels(rows), tile);
     mul_panel::<N, 4, 16, false, true, { Headroom::of(7, 4) }>(
         (rows, &CRUMBS),
         (x, sums),
@@ -163,7 +163,7 @@ pub(super) fn mul_iq4_xs<const N: usize>(
         let (c, d) = split(load_u8(part(row, 72)));
         look_up(table, [a, b, c, d])
     };
-    let factors = |tile: &mut Tile| nibble::scales_iq4_xs(rows, tile);
+    let factors = |tile: &mut Tile| classic::scales_iq4_xs(&panels(rows), tile);
     mul_panel::<N, 2, 8, false, true, { Headroom::NONE }>(
         (rows, &BLOCKS),
         (x, sums),
