@@ -113,15 +113,22 @@ impl ActivationPanel {
             } else {
                 round(x, step.inverse, codes);
             }
-            for (sub_idx, codes) in codes.chunks_exact(spec.group).enumerate() {
-                let sum: i32 = codes.iter().map(|&code| i32::from(code)).sum();
-                let idx = group_idx * per_group + sub_idx;
+            let [first, second] = halves(codes);
+            let sums = if per_group == 1 { [first + second, 0] } else { [first, second] };
+            for (idx, &sum) in (group_idx * per_group..).zip(&sums[..per_group]) {
                 self.scales[idx] = step.scale;
                 self.starts[idx] = -i32::from(spec.zero) * sum;
                 self.sums[idx] = step.sum_factor * sum as f32;
             }
         }
     }
+}
+
+/// The sums of a group's halves: of fixed length, so that compilers add vectors.
+#[inline(always)]
+fn halves(codes: &[i8; GROUP]) -> [i32; 2] {
+    let (halves, _) = codes.as_chunks::<{ GROUP / 2 }>();
+    [0, 1].map(|i: usize| halves[i].iter().map(|&code| i32::from(code)).sum())
 }
 
 #[cfg(target_arch = "x86_64")]

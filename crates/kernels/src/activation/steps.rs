@@ -52,6 +52,7 @@ pub(super) fn choose(steps: Steps, maxima: &[f32; GROUPS]) -> (f32, [GroupStep; 
     }
 }
 
+#[inline(always)]
 fn own(max: f32) -> GroupStep {
     let (inverse, d) = match max {
         _ if !max.is_finite() => (0.0, f32::NAN),
@@ -61,6 +62,7 @@ fn own(max: f32) -> GroupStep {
     GroupStep { inverse, scale: d.to_bits(), sum_factor: d }
 }
 
+#[inline(always)]
 fn doubling(maxima: &[f32; GROUPS]) -> (f32, [GroupStep; GROUPS]) {
     let mut steps = [GroupStep { inverse: 0.0, scale: 0, sum_factor: 1.0 }; GROUPS];
     let is_finite = maxima.iter().all(|max| max.is_finite());

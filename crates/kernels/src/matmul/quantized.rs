@@ -25,11 +25,10 @@ use crate::tile::{PANEL, RowLanes, TILE_ROWS, Tile};
 
 /// From so many tokens on, the grid is walked panel by panel.
 const MANY_TOKENS: usize = 32;
-/// Tokens for which a tile is unpacked once: their panel is 128 KiB.
-const MAX_TOKENS: usize = 256;
-/// Rows of tiles that many tokens meet before the next: their sums are 512 KiB. With fewer, and more
-/// tokens instead, activations come from beyond the cache more often.
-const MAX_TILE_ROWS: usize = 32;
+/// Tokens for which a tile is unpacked once: their panel is 256 KiB.
+const MAX_TOKENS: usize = 512;
+/// Rows of tiles that many tokens meet before the next: their sums are 256 KiB.
+const MAX_TILE_ROWS: usize = 8;
 
 thread_local! {
     /// A product's activations, on the thread that starts it.
