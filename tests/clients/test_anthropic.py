@@ -1,8 +1,10 @@
 """The Python package `anthropic`."""
 
+import json
+
 import anthropic
 import pytest
-from conftest import OPPOSITE, SKY, WEATHER, WEATHER_PARAMETERS
+from conftest import CAPITAL, OPPOSITE, SKY, WEATHER, WEATHER_PARAMETERS
 
 TOOL = {
     "name": "get_current_weather",
@@ -72,3 +74,18 @@ def test_errors_are_the_clients_own(client):
         message(client, ask(SKY), model="nonesuch")
     with pytest.raises(anthropic.BadRequestError):
         message(client, ask(SKY), max_tokens=0)
+
+
+def test_an_answer_obeys_a_schema_and_a_grammar(client):
+    schema = {
+        "type": "object",
+        "properties": {"city": {"type": "string", "maxLength": 20}},
+        "required": ["city"],
+        "additionalProperties": False,
+    }
+    wanted = {"format": {"type": "json_schema", "schema": schema}}
+    answer = message(client, ask(CAPITAL), output_config=wanted)
+    assert list(json.loads(answer.content[0].text)) == ["city"]
+    wanted = {"format": {"type": "gbnf", "grammar": 'root ::= "quince" | "zebra"'}}
+    answer = message(client, ask(CAPITAL), output_config=wanted)
+    assert answer.content[0].text in ("quince", "zebra")

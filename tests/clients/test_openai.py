@@ -195,6 +195,12 @@ def test_responses_call_tools(client):
     assert call.name == "get_current_weather" and json.loads(call.arguments) == {"city": "Paris"}
 
 
+def test_completions_obey_a_grammar(client):
+    wanted = {"response_format": {"type": "choice", "choices": ["quince", "zebra"]}}
+    answer = client.completions.create(model="tiny", prompt=SKY, extra_body=wanted)
+    assert answer.choices[0].text in ("quince", "zebra")
+
+
 def test_errors_are_the_clients_own(client):
     with pytest.raises(openai.NotFoundError) as error:
         client.chat.completions.create(model="nonesuch", messages=ask(SKY))

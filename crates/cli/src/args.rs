@@ -152,7 +152,7 @@ pub(crate) struct RunArgs {
     /// Do not wrap words at the end of a line
     #[arg(long)]
     pub(crate) nowordwrap: bool,
-    /// Form of the answer: json, or a JSON schema
+    /// Form of the answer: json, a JSON schema, or a grammar as `format` has it in requests
     #[arg(long)]
     pub(crate) format: Option<String>,
     /// Let the model think first: true, false, low, medium, high or max

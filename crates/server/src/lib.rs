@@ -28,6 +28,7 @@ mod cut_off;
 mod dialect;
 mod failure;
 mod fallback;
+mod format;
 mod handlers;
 mod host_filter;
 mod ids;

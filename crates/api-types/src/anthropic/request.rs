@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::ollama::KeepAlive;
+use crate::openai::ResponseFormat;
 
 /// A conversation to continue, or to count the tokens of.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -34,8 +35,10 @@ pub struct MessagesRequest {
     pub tool_choice: Option<ToolChoice>,
     /// Whether to think first.
     pub thinking: Option<Thinking>,
-    /// How hard to think.
+    /// How hard to think, and what shape the answer must have.
     pub output_config: Option<OutputConfig>,
+    /// The older place of `output_config.format`, which counts where both are given.
+    pub output_format: Option<ResponseFormat>,
     /// Who asks, for the log: `{"user_id": "..."}`.
     pub metadata: Option<Value>,
     /// How long the model stays loaded afterwards, as in `/api`; absent leaves it as it is.
@@ -95,15 +98,15 @@ pub struct Thinking {
     pub budget_tokens: Option<i64>,
 }
 
-/// How hard to think.
+/// What the answer is like.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct OutputConfig {
     /// `low`, `medium`, `high`, `xhigh` or `max`.
     pub effort: Option<String>,
-    /// What shape the answer must have: `{"type": "json_schema", "schema": {...}}`.
-    pub format: Option<Value>,
+    /// What shape it must have: `{"type": "json_schema", "schema": {...}}`.
+    pub format: Option<ResponseFormat>,
 }
 
 /// How many tokens a conversation has.

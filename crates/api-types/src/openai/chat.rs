@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::ResponseFormat;
 use crate::ollama::{KeepAlive, Tool, ToolChoice};
 
 /// A conversation to continue.
@@ -130,35 +131,4 @@ pub struct FunctionCall {
     pub name: String,
     /// A JSON object, as text.
     pub arguments: String,
-}
-
-/// What shape an answer must have.
-///
-/// Besides `text`, `json_object` and `json_schema`, the `type` may be one of those of
-/// [`Format`](crate::ollama::Format): `regex`, `lark`, `gbnf`, `choice`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(default)]
-pub struct ResponseFormat {
-    /// Which it is, in any case of letters.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// For `json_schema`.
-    pub json_schema: Option<JsonSchemaFormat>,
-    /// All other keys.
-    #[serde(flatten)]
-    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
-    pub rest: Map<String, Value>,
-}
-
-/// A schema with a name.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(default)]
-pub struct JsonSchemaFormat {
-    /// What it is called.
-    pub name: String,
-    /// The schema.
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
-    pub schema: Option<Map<String, Value>>,
 }

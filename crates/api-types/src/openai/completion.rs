@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{StreamOptions, Usage};
+use super::{ResponseFormat, StreamOptions, Usage};
 use crate::ollama::{DebugInfo, KeepAlive};
 
 /// Prompts to complete.
@@ -47,6 +47,8 @@ pub struct CompletionRequest {
     /// Token ids, as texts, to what is added to their logits.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub logit_bias: Option<Map<String, Value>>,
+    /// What shape the answers must have, as in chat completions.
+    pub response_format: Option<ResponseFormat>,
     /// Who asks, for the log.
     pub user: Option<String>,
     /// How long the model stays loaded afterwards, as in `/api`; absent leaves it as it is.

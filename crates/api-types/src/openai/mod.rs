@@ -13,12 +13,12 @@ mod error;
 mod model;
 mod response;
 mod response_event;
+mod response_format;
 mod response_item;
 mod usage;
 
 pub use chat::{
-    ChatCompletionRequest, ChatMessage, FunctionCall, JsonSchemaFormat, Reasoning, ResponseFormat,
-    StreamOptions, ToolCall,
+    ChatCompletionRequest, ChatMessage, FunctionCall, Reasoning, StreamOptions, ToolCall,
 };
 pub use chat_answer::{
     ChatChoice, ChatChoiceDelta, ChatCompletion, ChatCompletionChunk, ChatDelta, ChatLogprobs,
@@ -33,5 +33,6 @@ pub use response::{
     ResponseUsage, ResponsesRequest, TextFormat,
 };
 pub use response_event::ResponseEvent;
+pub use response_format::{JsonSchemaFormat, ResponseFormat};
 pub use response_item::{OutputContent, OutputItem, SummaryText};
 pub use usage::{PromptTokensDetails, Usage};

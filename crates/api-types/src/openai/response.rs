@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{OutputItem, Reasoning};
+use super::{OutputItem, Reasoning, ResponseFormat};
 use crate::ollama::{KeepAlive, ToolChoice};
 
 /// A turn to take. The whole conversation stands in the request: nothing is kept between two.
@@ -58,10 +58,8 @@ pub struct ResponsesRequest {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct TextFormat {
-    /// `{"type": "text"}`, `{"type": "json_object"}`, `{"type": "json_schema", "schema": {...}}`, or
-    /// one of [`Format`](crate::ollama::Format)'s grammars.
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
-    pub format: Option<Map<String, Value>>,
+    /// A schema stands beside its type here: `{"type": "json_schema", "schema": {...}}`.
+    pub format: Option<ResponseFormat>,
 }
 
 /// An answer, whole or as far as it has come.

@@ -58,8 +58,8 @@ fn parse_format(text: &str) -> Result<Format> {
     if text == "json" {
         return Ok(Format::Json);
     }
-    let schema = serde_json::from_str(text).context("--format is neither `json` nor a schema")?;
-    Ok(Format::Schema(schema))
+    let object = serde_json::from_str(text).context("--format is neither `json` nor an object")?;
+    Format::from_object(object).map_err(anyhow::Error::msg)
 }
 
 fn request(settings: &Settings, prompt: String) -> GenerateRequest {

@@ -2,13 +2,14 @@
 
 use camelid_api_types::ApiError;
 use camelid_api_types::anthropic::ToolChoice as MessageToolChoice;
-use camelid_api_types::anthropic::{MessageTool, MessagesRequest, OutputConfig, Thinking};
+use camelid_api_types::anthropic::{MessageTool, MessagesRequest, Thinking};
 use camelid_api_types::ollama::{
-    ChatRequest, Format, Message, Think, ThinkLevel, Tool, ToolChoice, ToolFunction,
+    ChatRequest, Message, Think, ThinkLevel, Tool, ToolChoice, ToolFunction,
 };
 use serde_json::{Map, Value};
 
 use super::blocks;
+use crate::format;
 
 /// What the tools that a server would run itself begin with in their `type`.
 const SERVER_TOOLS: [&str; 2] = ["web_search", "web_fetch"];
@@ -30,16 +31,18 @@ pub(super) fn to_native(request: MessagesRequest) -> Result<ChatRequest, ApiErro
         messages.extend(turn);
     }
     let choice = request.tool_choice.as_ref();
-    let (thinking, config) = (request.thinking.as_ref(), request.output_config.as_ref());
+    let config = request.output_config.unwrap_or_default();
+    let think = think(request.thinking.as_ref(), config.effort.as_deref())?;
+    let format = config.format.or(request.output_format);
     Ok(ChatRequest {
         model: request.model,
         messages,
         tools: tools(request.tools)?,
         tool_choice: choice.map(tool_choice).transpose()?,
         parallel_tool_calls: choice.map(|choice| !choice.disable_parallel_tool_use),
-        think: think(thinking, config)?,
+        think,
         keep_alive: request.keep_alive,
-        format: format(config)?,
+        format: format::to_native("output_config.format", format)?,
         stream: Some(request.stream),
         options: Some(options),
         ..ChatRequest::default()
@@ -118,16 +121,13 @@ fn tool_choice(choice: &MessageToolChoice) -> Result<ToolChoice, ApiError> {
     }
 }
 
-fn think(
-    thinking: Option<&Thinking>,
-    config: Option<&OutputConfig>,
-) -> Result<Option<Think>, ApiError> {
+fn think(thinking: Option<&Thinking>, effort: Option<&str>) -> Result<Option<Think>, ApiError> {
     match thinking.map_or("", |thinking| thinking.kind.as_str()) {
         "enabled" => return Ok(Some(Think::On)),
         "disabled" => return Ok(Some(Think::Off)),
         _ => {}
     }
-    let level = match config.and_then(|config| config.effort.as_deref()).unwrap_or_default() {
+    let level = match effort.unwrap_or_default() {
         "" => return Ok(None),
         "low" => ThinkLevel::Low,
         "medium" => ThinkLevel::Medium,
@@ -140,20 +140,6 @@ fn think(
         }
     };
     Ok(Some(Think::Level(level)))
-}
-
-fn format(config: Option<&OutputConfig>) -> Result<Option<Format>, ApiError> {
-    let Some(Value::Object(format)) = config.and_then(|config| config.format.as_ref()) else {
-        return Ok(None);
-    };
-    match format.get("type").and_then(Value::as_str) {
-        Some("json_schema") => match format.get("schema") {
-            Some(Value::Object(schema)) => Ok(Some(Format::Schema(schema.clone()))),
-            _ => Err(ApiError::bad_request("output_config.format has no schema")),
-        },
-        Some("json" | "json_object") => Ok(Some(Format::Json)),
-        _ => Format::from_object(format.clone()).map(Some).map_err(ApiError::bad_request),
-    }
 }
 
 #[cfg(test)]
@@ -208,9 +194,8 @@ mod tests {
 
     #[test]
     fn effort_decides_where_thinking_does_not() {
-        let config = OutputConfig { effort: Some("xhigh".to_owned()), format: None };
         let thinking = |kind: &str| Thinking { kind: kind.to_owned(), budget_tokens: None };
-        let got = |kind| think(Some(&thinking(kind)), Some(&config));
+        let got = |kind| think(Some(&thinking(kind)), Some("xhigh"));
         assert_eq!(got("disabled"), Ok(Some(Think::Off)));
         assert_eq!(got("adaptive"), Ok(Some(Think::Level(ThinkLevel::High))));
         assert_eq!(think(None, None), Ok(None));

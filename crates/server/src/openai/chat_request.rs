@@ -5,7 +5,8 @@ use camelid_api_types::ollama::ChatRequest;
 use camelid_api_types::openai::ChatCompletionRequest;
 
 use super::chat_messages;
-use super::options::{NativeOptions, format, n_choices, think, with_seed_of};
+use super::options::{NativeOptions, n_choices, think, with_seed_of};
+use crate::format;
 
 /// What a request asks for.
 #[derive(Debug)]
@@ -40,7 +41,7 @@ pub(super) fn plan(mut request: ChatCompletionRequest) -> Result<ChatPlan, ApiEr
         parallel_tool_calls: request.parallel_tool_calls,
         keep_alive: request.keep_alive,
         stream: Some(request.stream),
-        format: format(request.response_format)?,
+        format: format::to_native("response_format", request.response_format)?,
         think: think(effort.or(request.reasoning_effort).as_deref())?,
         logprobs: request.logprobs.unwrap_or(false),
         top_logprobs: request.top_logprobs.unwrap_or(0),

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::options::{NativeOptions, n_choices, with_seed_of};
 use crate::choices::MAX_CHOICES;
+use crate::format;
 
 /// What a request asks for.
 #[derive(Debug)]
@@ -65,6 +66,7 @@ pub(super) fn plan(mut request: CompletionRequest) -> Result<CompletionPlan, Api
         // What is told of the text's tokens has to be about that text, and not about a template's.
         raw: scores_prompt,
         prompt_logprobs: scores_prompt,
+        format: format::to_native("response_format", request.response_format)?,
         keep_alive: request.keep_alive,
         stream: Some(request.stream),
         // The likeliest answers are found by the probabilities of their tokens.

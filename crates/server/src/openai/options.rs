@@ -1,8 +1,7 @@
 //! What several of OpenAI's requests say in the same way.
 
 use camelid_api_types::ApiError;
-use camelid_api_types::ollama::{Format, ImageData, Think, ThinkLevel};
-use camelid_api_types::openai::{JsonSchemaFormat, ResponseFormat};
+use camelid_api_types::ollama::{ImageData, Think, ThinkLevel};
 use serde_json::{Map, Value};
 
 use crate::choices::MAX_CHOICES;
@@ -85,31 +84,6 @@ pub(super) fn image(url: &str) -> Result<ImageData, ApiError> {
     image.ok_or_else(|| ApiError::bad_request("invalid image input"))
 }
 
-/// What shape an answer must have; `text` and what nobody knows is no constraint.
-///
-/// # Errors
-/// When a schema or a grammar is missing.
-pub(super) fn format(format: Option<ResponseFormat>) -> Result<Option<Format>, ApiError> {
-    let Some(ResponseFormat { kind, json_schema, mut rest }) = format else { return Ok(None) };
-    match kind.to_lowercase().as_str() {
-        "json_object" => Ok(Some(Format::Json)),
-        "json_schema" => {
-            let schema = json_schema.and_then(|JsonSchemaFormat { schema, .. }| schema);
-            let schema = schema.ok_or_else(|| {
-                ApiError::bad_request(
-                    "response_format of type json_schema has no json_schema.schema",
-                )
-            })?;
-            Ok(Some(Format::Schema(schema)))
-        }
-        kind @ ("regex" | "lark" | "gbnf" | "choice") => {
-            rest.insert("type".to_owned(), kind.into());
-            Format::from_object(rest).map(Some).map_err(ApiError::bad_request)
-        }
-        _ => Ok(None),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -135,18 +109,6 @@ mod tests {
         }
         let message = image("https://example.com/a.png").expect_err("a URL").message;
         assert!(message.starts_with("image URLs are not currently supported"));
-    }
-
-    #[test]
-    fn formats_are_read() {
-        let read = |value| format(serde_json::from_value(value).expect("a format"));
-        assert_eq!(read(json!({"type": "text"})), Ok(None));
-        assert_eq!(read(json!({"type": "JSON_object"})), Ok(Some(Format::Json)));
-        let schema = json!({"type": "json_schema", "json_schema": {"schema": {"type": "object"}}});
-        assert!(matches!(read(schema), Ok(Some(Format::Schema(_)))));
-        assert!(read(json!({"type": "json_schema"})).is_err());
-        let regex = json!({"type": "regex", "regex": "a+"});
-        assert_eq!(read(regex), Ok(Some(Format::Regex("a+".to_owned()))));
     }
 
     #[test]

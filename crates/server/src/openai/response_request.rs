@@ -1,14 +1,15 @@
 //! A request for a response, as a native chat request, and what of it the response repeats.
 
 use camelid_api_types::ApiError;
-use camelid_api_types::ollama::{ChatRequest, Format, Message, Tool};
+use camelid_api_types::ollama::{ChatRequest, Message, Tool};
 use camelid_api_types::openai::{
-    JsonSchemaFormat, Response, ResponseFormat, ResponseReasoning, ResponsesRequest, TextFormat,
+    Response, ResponseFormat, ResponseReasoning, ResponsesRequest, TextFormat,
 };
 use serde_json::{Map, Value, json};
 
-use super::options::{NativeOptions, format, think};
+use super::options::{NativeOptions, think};
 use super::response_input;
+use crate::format;
 
 /// The word by which `include` asks for log-probabilities.
 const LOGPROBS: &str = "message.output_text.logprobs";
@@ -36,7 +37,7 @@ pub(super) fn to_native(request: &ResponsesRequest) -> Result<ChatRequest, ApiEr
         parallel_tool_calls: request.parallel_tool_calls,
         keep_alive: request.keep_alive,
         stream: Some(request.stream),
-        format: text_format(request.text.as_ref())?,
+        format: format::to_native("text.format", text_format(request))?,
         think: think(effort)?,
         truncate: (request.truncation.as_deref() == Some("disabled")).then_some(false),
         logprobs: request.include.iter().any(|what| what == LOGPROBS),
@@ -48,8 +49,8 @@ pub(super) fn to_native(request: &ResponsesRequest) -> Result<ChatRequest, ApiEr
 
 /// The response before anything has been answered.
 pub(super) fn heading(id: String, created_at: i64, request: &ResponsesRequest) -> Response {
-    let text = json!({"type": "text"}).as_object().cloned();
-    let format = request.text.as_ref().and_then(|text| text.format.clone()).or(text);
+    let text = || ResponseFormat { kind: "text".to_owned(), ..ResponseFormat::default() };
+    let format = Some(text_format(request).unwrap_or_else(text));
     let reasoning = request.reasoning.as_ref().map(|reasoning| ResponseReasoning {
         effort: reasoning.effort.clone(),
         summary: reasoning.summary.clone(),
@@ -76,6 +77,10 @@ pub(super) fn heading(id: String, created_at: i64, request: &ResponsesRequest) -
         metadata: request.metadata.clone().unwrap_or_default(),
         ..Response::default()
     }
+}
+
+fn text_format(request: &ResponsesRequest) -> Option<ResponseFormat> {
+    request.text.as_ref()?.format.clone()
 }
 
 /// A tool as the response repeats it: a function always says whether it is strict.
@@ -121,19 +126,6 @@ fn function(prefix: &str, tool: &Value) -> Result<Tool, ApiError> {
     }
     serde_json::from_value(json!({"type": "function", "function": function}))
         .map_err(|error| ApiError::bad_request(format!("invalid tool {name:?}: {error}")))
-}
-
-/// The schema stands beside the type here, not inside another object.
-fn text_format(text: Option<&TextFormat>) -> Result<Option<Format>, ApiError> {
-    let Some(mut rest) = text.and_then(|text| text.format.clone()) else { return Ok(None) };
-    let kind = rest.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let json_schema = match rest.remove("schema") {
-        Some(Value::Object(schema)) => {
-            Some(JsonSchemaFormat { schema: Some(schema), ..JsonSchemaFormat::default() })
-        }
-        _ => None,
-    };
-    format(Some(ResponseFormat { kind, json_schema, rest }))
 }
 
 #[cfg(test)]

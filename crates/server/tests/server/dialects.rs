@@ -25,7 +25,8 @@ const DIFFERENT: &[(&str, &str)] = &[
     ("v1chat/json_object", "another grammar for any JSON"),
 ];
 
-fn tiny() -> Router {
+/// The server over the bundled model.
+pub(crate) fn tiny() -> Router {
     let runtime = Runtime::new(Catalog::bundled(), RuntimeConfig::default());
     router(Arc::new(runtime), Config::default())
 }

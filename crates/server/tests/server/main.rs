@@ -2,6 +2,7 @@
 
 mod dialects;
 mod fake;
+mod formats;
 mod guards;
 mod loopback;
 mod recorded;
