@@ -50,7 +50,7 @@ pub enum Error {
         problems: Vec<String>,
     },
     /// The vocabulary contradicts itself.
-    #[error("vocabulary: {0}")]
+    #[error(transparent)]
     Vocab(#[from] crate::vocab::VocabError),
     /// The draft model does not fit the model.
     #[error(transparent)]

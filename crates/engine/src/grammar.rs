@@ -56,7 +56,7 @@ pub enum GrammarError {
         reason: String,
     },
     /// It is in GBNF and wrong.
-    #[error("the grammar cannot be used: {0}")]
+    #[error("the grammar cannot be used")]
     Gbnf(#[from] GbnfError),
     /// A list of choices without one.
     #[error("there is no choice to choose from")]

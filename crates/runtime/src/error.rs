@@ -28,7 +28,13 @@ pub(crate) fn from_loading(error: &dyn std::error::Error) -> ApiError {
     ApiError::internal(format!("failed to load model: {}", with_causes(error)))
 }
 
-/// An error's text and that of everything behind it.
+/// The answer to a failure that the caller cannot mend.
+pub(crate) fn internal_error(error: &dyn std::error::Error) -> ApiError {
+    ApiError::internal(with_causes(error))
+}
+
+/// An error's text and that of everything behind it. This is the one place where what is behind an
+/// error is shown: an error's own text leaves that out.
 pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();

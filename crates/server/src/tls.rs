@@ -28,7 +28,7 @@ pub enum TlsError {
         reason: String,
     },
     /// The two do not go together.
-    #[error("certificate and key cannot be used: {0}")]
+    #[error("certificate and key cannot be used")]
     Unusable(#[from] rustls::Error),
 }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test's panic is its report")]
 
 mod architecture;
+mod error_texts;
 mod exchanges;
 mod program;
 mod serve;

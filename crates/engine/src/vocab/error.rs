@@ -116,6 +116,6 @@ pub enum VocabError {
         allowed: usize,
     },
     /// A library refused what was built for it.
-    #[error("the tokenizer cannot be built: {0}")]
+    #[error("the tokenizer cannot be built")]
     Build(#[source] tokenizers::Error),
 }

@@ -50,7 +50,7 @@ fn every_key_of_a_special_token_is_checked() {
     for role in ["bos", "cls", "eos", "eot", "eom", "unknown", "seperator", "padding", "mask"] {
         let key = format!("tokenizer.ggml.{role}_token_id");
         let error = refusal(&[("a", 1)], &[(&key, 1u32.into())]);
-        assert_eq!(error, format!("vocabulary: `{key}` is 1, the vocabulary has 1 tokens"));
+        assert_eq!(error, format!("`{key}` is 1, the vocabulary has 1 tokens"));
     }
     for role in ["pre", "suf", "mid", "pad", "rep", "sep"] {
         let key = format!("tokenizer.ggml.fim_{role}_token_id");
@@ -124,7 +124,6 @@ fn what_a_file_does_not_say_depends_on_the_kind_of_tokenizer() {
 #[test]
 fn an_unknown_kind_of_tokenizer_is_refused_with_those_that_are_known() {
     let error = vocab("plamo2", &[("a", 1)], &[]).unwrap_err();
-    let want =
-        "vocabulary: `tokenizer.ggml.model` is `plamo2`, supported: llama, gpt2, bert, t5, rwkv";
+    let want = "`tokenizer.ggml.model` is `plamo2`, supported: llama, gpt2, bert, t5, rwkv";
     assert_eq!(error.to_string(), want);
 }

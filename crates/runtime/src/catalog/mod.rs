@@ -14,6 +14,8 @@ use camelid_gguf::GgufFile;
 use camelid_modelfile::{ParameterError, ParseError};
 use camelid_registry::{ModelName, Store, StoreError};
 
+use crate::error::with_causes;
+
 mod entry;
 mod model_reference;
 pub(crate) mod parts;
@@ -41,7 +43,7 @@ pub enum CatalogError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A part of a model in the store is not the JSON it should be.
-    #[error("a part of the model is damaged: {0}")]
+    #[error("a part of the model is damaged")]
     Json(#[from] serde_json::Error),
     /// A model in the store has no weights that could be run here.
     #[error("model `{name}` has no GGUF weights in the store")]
@@ -152,13 +154,15 @@ impl Catalog {
         if let Some(store) = &self.store {
             let listing = store.list()?;
             for broken in listing.broken {
-                tracing::warn!(error = %broken.error, "a manifest cannot be read");
+                tracing::warn!(error = with_causes(&broken.error), "a manifest cannot be read");
             }
             for model in listing.models {
                 let name = model.name.to_string();
                 match self.entry(store, model) {
                     Ok(entry) => add(entry),
-                    Err(error) => tracing::warn!(name, %error, "left out of the list"),
+                    Err(error) => {
+                        tracing::warn!(name, error = with_causes(&error), "left out of the list");
+                    }
                 }
             }
         }

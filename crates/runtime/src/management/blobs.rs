@@ -8,8 +8,8 @@ use camelid_registry::{Digest, Expected, StoreError};
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
 
-use super::{blocking, from_store};
-use crate::runtime::Runtime;
+use super::blocking;
+use crate::{error::internal_error, runtime::Runtime};
 
 /// Pieces of an upload that wait for the disk at most.
 const N_PIECES: usize = 8;
@@ -17,7 +17,7 @@ const N_PIECES: usize = 8;
 impl Runtime {
     pub(crate) fn look_for_blob(&self, text: &str) -> Result<(), ApiError> {
         let digest = digest(text)?;
-        let path = self.store()?.blob_path(&digest).map_err(|error| from_store(&error))?;
+        let path = self.store()?.blob_path(&digest).map_err(|error| internal_error(&error))?;
         path.map(drop).ok_or_else(|| ApiError::not_found(format!("blob {text:?} not found")))
     }
 
@@ -28,7 +28,7 @@ impl Runtime {
     ) -> Result<BlobOutcome, ApiError> {
         let digest = digest(text)?;
         let store = self.store()?.clone();
-        if store.blob_path(&digest).map_err(|error| from_store(&error))?.is_some() {
+        if store.blob_path(&digest).map_err(|error| internal_error(&error))?.is_some() {
             return Ok(BlobOutcome::Present);
         }
         let (sender, receiver) = mpsc::channel(N_PIECES);
@@ -36,7 +36,7 @@ impl Runtime {
         let asked = text.to_owned();
         let write = blocking(move || {
             let expected = Expected { digest: Some(digest), size: None };
-            let writer = store.writer().map_err(|error| from_store(&error))?;
+            let writer = store.writer().map_err(|error| internal_error(&error))?;
             let stored = writer.put(&mut reader, expected, &mut |_| {});
             stored.map(drop).map_err(|error| refused(&asked, &error))
         });
@@ -71,7 +71,7 @@ fn refused(asked: &str, error: &StoreError) -> ApiError {
             "digest mismatch, expected {asked:?}, got {:?}",
             found.to_string()
         )),
-        error => from_store(error),
+        error => internal_error(error),
     }
 }
 

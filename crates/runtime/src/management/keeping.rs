@@ -6,8 +6,11 @@ use camelid_api_types::{
 };
 use camelid_registry::StoreError;
 
-use super::{blocking, from_store, stored};
-use crate::runtime::{Runtime, reference};
+use super::{blocking, stored};
+use crate::{
+    error::internal_error,
+    runtime::{Runtime, reference},
+};
 
 impl Runtime {
     pub(crate) async fn copy_model(&self, request: CopyRequest) -> Result<(), ApiError> {
@@ -19,16 +22,18 @@ impl Runtime {
         if from == to {
             return Ok(());
         }
-        let found = self.catalog.find(&from).map_err(|e| ApiError::internal(e.to_string()))?;
+        let found = self.catalog.find(&from).map_err(|e| internal_error(&e))?;
         let entry =
             found.ok_or_else(|| ApiError::not_found(format!("model {source:?} not found")))?;
         let store = self.store()?.clone();
         let prune = self.config.prune;
         blocking(move || match entry.manifest_digest() {
-            Some(_) => store.copy(&entry.name, &to).map(drop).map_err(|error| from_store(&error)),
+            Some(_) => {
+                store.copy(&entry.name, &to).map(drop).map_err(|error| internal_error(&error))
+            }
             // It is in no store yet: its parts are put into this one.
             None => {
-                let writer = store.writer().map_err(|error| from_store(&error))?;
+                let writer = store.writer().map_err(|error| internal_error(&error))?;
                 let manifest = stored::manifest_of(&entry, &writer)?;
                 stored::put_manifest(&store, writer, &to, &manifest, prune)
             }
@@ -50,7 +55,7 @@ impl Runtime {
             match blocking(move || Ok(store.delete(&name))).await? {
                 Ok(_) => return Ok(()),
                 Err(StoreError::UnknownModel { .. }) => {}
-                Err(error) => return Err(from_store(&error)),
+                Err(error) => return Err(internal_error(&error)),
             }
         }
         match self.catalog.find(&name) {

@@ -6,6 +6,7 @@ use camelid_api_types::{
 };
 
 use crate::{
+    error::{internal_error, with_causes},
     runtime::Runtime,
     scheduling::{Loaded, Snapshot},
 };
@@ -14,10 +15,13 @@ impl Runtime {
     pub(crate) fn list_models(&self) -> Result<ListResponse, ApiError> {
         let mut models = Vec::new();
         let entries = self.catalog.newest_first();
-        for entry in entries.map_err(|error| ApiError::internal(error.to_string()))? {
+        for entry in entries.map_err(|error| internal_error(&error))? {
             match entry.summary() {
                 Ok(summary) => models.push(summary),
-                Err(error) => tracing::warn!(model = %entry.name, %error, "left out of the list"),
+                Err(error) => {
+                    let error = with_causes(&error);
+                    tracing::warn!(model = %entry.name, error, "left out of the list");
+                }
             }
         }
         Ok(ListResponse { models })

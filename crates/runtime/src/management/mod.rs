@@ -14,14 +14,6 @@ mod transfer;
 pub(crate) use transfer::Downloads;
 
 use camelid_api_types::ApiError;
-use camelid_registry::StoreError;
-
-use crate::error::with_causes;
-
-/// The answer where a store refuses.
-fn from_store(error: &StoreError) -> ApiError {
-    ApiError::internal(with_causes(error))
-}
 
 /// Does what waits for the disk where that keeps nobody else from working.
 async fn blocking<T: Send + 'static>(

@@ -10,10 +10,9 @@ use camelid_registry::{
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::from_store;
 use crate::{
     catalog::{Entry, Weights, summary},
-    error::from_loading,
+    error::{from_loading, internal_error},
 };
 
 /// Puts the parts of a model into a store and makes a manifest of them.
@@ -53,7 +52,7 @@ fn weights_of(entry: &Entry, writer: &Writer<'_>) -> Result<Vec<Layer>, ApiError
     let put = |reader: &mut dyn io::Read| {
         let mut reader = reader;
         let blob = writer.put(&mut reader, Expected::default(), &mut |_| {});
-        blob.map(|blob| blob.into_layer(media_type::MODEL)).map_err(|error| from_store(&error))
+        blob.map(|blob| blob.into_layer(media_type::MODEL)).map_err(|error| internal_error(&error))
     };
     match &entry.weights {
         Weights::Static(bytes) => Ok(vec![put(&mut &bytes[..])?]),
@@ -100,12 +99,12 @@ pub(super) fn sorted(parameters: &Map<String, Value>) -> Map<String, Value> {
 
 /// Stores a value as a blob of JSON.
 pub(super) fn put_json(writer: &Writer<'_>, value: &impl Serialize) -> Result<Blob, ApiError> {
-    let bytes = to_json_line(value).map_err(|error| ApiError::internal(error.to_string()))?;
+    let bytes = to_json_line(value).map_err(|error| internal_error(&error))?;
     put_bytes(writer, &bytes)
 }
 
 pub(super) fn put_bytes(writer: &Writer<'_>, bytes: &[u8]) -> Result<Blob, ApiError> {
-    writer.put_bytes(bytes).map_err(|error| from_store(&error))
+    writer.put_bytes(bytes).map_err(|error| internal_error(&error))
 }
 
 /// Gives a manifest its name, and removes what only the model that had it needed.
@@ -116,13 +115,13 @@ pub(super) fn put_manifest(
     manifest: &Manifest,
     prune: bool,
 ) -> Result<(), ApiError> {
-    let name = store.resolve_case(name).map_err(|error| from_store(&error))?;
-    let bytes = manifest.to_bytes().map_err(|error| ApiError::internal(error.to_string()))?;
-    let old = writer.put_manifest(&name, &bytes).map_err(|error| from_store(&error))?;
+    let name = store.resolve_case(name).map_err(|error| internal_error(&error))?;
+    let bytes = manifest.to_bytes().map_err(|error| internal_error(&error))?;
+    let old = writer.put_manifest(&name, &bytes).map_err(|error| internal_error(&error))?;
     drop(writer);
     if let Some(old) = old.filter(|_| prune) {
         let removed = store.remove_unreferenced(old.blobs().map(|layer| layer.digest));
-        removed.map_err(|error| from_store(&error))?;
+        removed.map_err(|error| internal_error(&error))?;
     }
     Ok(())
 }

@@ -35,10 +35,10 @@ pub(crate) enum TemplateError {
     #[error(transparent)]
     Metadata(#[from] camelid_gguf::Error),
     /// The Modelfile's TEMPLATE does not parse.
-    #[error("the TEMPLATE cannot be read: {0}")]
+    #[error("the TEMPLATE cannot be read")]
     Go(#[from] ParseError),
     /// The GGUF file's chat template does not parse.
-    #[error("the chat template cannot be read: {0}")]
+    #[error("the chat template cannot be read")]
     Jinja(#[from] JinjaError),
     /// The configuration names a renderer that nobody knows.
     #[error("unknown renderer {name:?}")]

@@ -9,11 +9,8 @@ use serde_json::json;
 use super::{Draft, Part};
 use crate::{
     catalog::Entry,
-    error::from_loading,
-    management::{
-        from_store,
-        stored::{describe_weights, layers_of},
-    },
+    error::{from_loading, internal_error},
+    management::stored::{describe_weights, layers_of},
 };
 
 /// The layers of a model, each said to come from it, and what its configuration hands down.
@@ -21,7 +18,7 @@ pub(super) fn draft(store: &Store, writer: &Writer<'_>, entry: &Entry) -> Result
     let layers = match entry.manifest_digest() {
         None => layers_of(entry, writer)?,
         Some(_) => {
-            let found = store.find(&entry.name).map_err(|error| from_store(&error))?;
+            let found = store.find(&entry.name).map_err(|error| internal_error(&error))?;
             found.map(|model| model.manifest.layers).unwrap_or_default()
         }
     };
@@ -60,7 +57,7 @@ pub(super) fn describe(store: &Store, draft: &mut Draft) -> Result<(), ApiError>
 
 /// The GGUF file in a blob.
 pub(super) fn open(store: &Store, digest: &Digest) -> Result<GgufFile, ApiError> {
-    let path = store.blob_path(digest).map_err(|error| from_store(&error))?;
+    let path = store.blob_path(digest).map_err(|error| internal_error(&error))?;
     let path = path.ok_or_else(|| ApiError::internal(format!("blob \"{digest}\" not found")))?;
     GgufFile::open(path).map_err(|error| from_loading(&error))
 }

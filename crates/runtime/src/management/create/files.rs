@@ -14,9 +14,9 @@ use serde_json::{Map, Value};
 
 use super::{Draft, Order, Part};
 use crate::{
-    error::with_causes,
+    error::{internal_error, with_causes},
     management::{
-        blobs, from_store,
+        blobs,
         job::Reporter,
         stored::{put_bytes, put_parameters},
     },
@@ -55,9 +55,9 @@ pub(super) fn draft_of_paths(
     for path in paths {
         report.status("parsing GGUF");
         let file = open(path)?;
-        let mut reader = File::open(path).map_err(|e| ApiError::internal(e.to_string()))?;
+        let mut reader = File::open(path).map_err(|e| internal_error(&e))?;
         let blob = writer.put(&mut reader, Expected::default(), &mut |_| {});
-        let blob = blob.map_err(|error| from_store(&error))?;
+        let blob = blob.map_err(|error| internal_error(&error))?;
         let is_new = blob.is_new;
         let layer = blob.into_layer(media_type_of(file.metadata())?);
         draft.layers.push(Part { layer, is_new });
@@ -132,11 +132,11 @@ fn layer_of_blob(
     digest: &Digest,
 ) -> Result<(Layer, GgufFile), ApiError> {
     let missing = || ApiError::internal(format!("blob \"{digest}\" not found"));
-    let path = store.blob_path(digest).map_err(|error| from_store(&error))?;
+    let path = store.blob_path(digest).map_err(|error| internal_error(&error))?;
     let path = path.ok_or_else(missing)?;
     let file = open(&path)?;
     let size = std::fs::metadata(&path).map_err(|_| missing())?.len();
-    let intact = writer.reuse(digest, size).map_err(|error| from_store(&error))?;
+    let intact = writer.reuse(digest, size).map_err(|error| internal_error(&error))?;
     let blob = intact.ok_or_else(|| {
         ApiError::internal(format!("blob \"{digest}\" is damaged, upload it again"))
     })?;

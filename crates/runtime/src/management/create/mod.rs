@@ -20,11 +20,11 @@ use camelid_api_types::{
 use camelid_registry::{Config, Layer, Manifest, ModelName, Store, Writer, media_type};
 
 use super::{
-    blocking, from_store,
+    blocking,
     job::{Job, Reporter},
     stored::{put_json, put_manifest},
 };
-use crate::{catalog::Entry, runtime::Runtime};
+use crate::{catalog::Entry, error::internal_error, runtime::Runtime};
 use request::{Order, Weights};
 
 /// A model being made.
@@ -85,7 +85,7 @@ impl Runtime {
             Weights::Files(files) => return Ok(Base::Files(files.clone())),
             Weights::Paths(paths) => return Ok(Base::Paths(paths.clone())),
         };
-        let find = || self.catalog.find(name).map_err(|e| ApiError::internal(e.to_string()));
+        let find = || self.catalog.find(name).map_err(|e| internal_error(&e));
         if let Some(entry) = find()? {
             return Ok(Base::Entry(entry));
         }
@@ -103,7 +103,7 @@ fn make(
     prune: bool,
     report: &Reporter,
 ) -> Result<(), ApiError> {
-    let writer = store.writer().map_err(|error| from_store(&error))?;
+    let writer = store.writer().map_err(|error| internal_error(&error))?;
     let mut draft = match base {
         Base::Entry(entry) => base::draft(store, &writer, &entry)?,
         Base::Files(files) => files::draft(store, &writer, &files, report)?,

@@ -6,9 +6,9 @@ use camelid_template::{BuiltIn, PromptTemplate};
 use serde_json::{Map, Value};
 
 use super::{Draft, Order, Part};
-use crate::management::{
-    from_store,
-    stored::{put_bytes, put_json, sorted},
+use crate::{
+    error::internal_error,
+    management::stored::{put_bytes, put_json, sorted},
 };
 
 /// Bytes of a parameters layer at most.
@@ -78,7 +78,7 @@ fn set_parameters(
     let mut parameters = Map::new();
     for part in draft.layers.iter().filter(|part| part.layer.media_type == media_type::PARAMS) {
         let bytes = store.read_blob(&part.layer.digest, MAX_PARAMETER_BYTES);
-        let bytes = bytes.map_err(|error| from_store(&error))?;
+        let bytes = bytes.map_err(|error| internal_error(&error))?;
         let base: Map<String, Value> = serde_json::from_slice(&bytes)
             .map_err(|error| ApiError::internal(format!("the base's parameters: {error}")))?;
         parameters.extend(base);
