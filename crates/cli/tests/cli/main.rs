@@ -6,3 +6,5 @@ mod error_texts;
 mod exchanges;
 mod program;
 mod serve;
+mod server;
+mod termination;

@@ -1,79 +1,9 @@
 //! The server as a process: started, asked over plain sockets, stopped.
 
-use std::{
-    io::{BufRead, BufReader, Read, Write},
-    net::TcpStream,
-    process::{Child, Command, Stdio},
+use crate::{
+    program::{self, camelid},
+    server::{Server, parts},
 };
-
-use serde_json::Value;
-
-use crate::program::{self, camelid};
-
-/// A running server; killed when dropped.
-struct Server {
-    child: Child,
-    authority: String,
-}
-
-impl Server {
-    /// Lets the system choose a port, and reads it from the log.
-    fn start() -> Self {
-        Self::start_with(&[])
-    }
-
-    fn start_with(flags: &[&str]) -> Self {
-        let mut child = camelid(&[&["serve"], flags].concat())
-            .env("OLLAMA_HOST", "127.0.0.1:0")
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let log = BufReader::new(child.stderr.take().unwrap());
-        let mut lines = log.lines().map(Result::unwrap);
-        let line = lines.find(|line| line.contains("Listening on ")).unwrap();
-        let (_, after) = line.split_once("Listening on ").unwrap();
-        let authority = after.split_whitespace().next().unwrap().to_owned();
-        // Keeps reading, so that the server never waits for somebody to empty the pipe.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { child, authority }
-    }
-
-    fn connect(&self) -> TcpStream {
-        TcpStream::connect(&self.authority).unwrap()
-    }
-
-    fn send(&self, method: &str, path: &str, body: &str) -> TcpStream {
-        let mut stream = self.connect();
-        let n = body.len();
-        let head = format!(
-            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {n}\r\n\r\n"
-        );
-        stream.write_all((head + body).as_bytes()).unwrap();
-        stream
-    }
-
-    fn ask(&self, method: &str, path: &str, body: &str) -> String {
-        let mut answer = String::new();
-        self.send(method, path, body).read_to_string(&mut answer).unwrap();
-        answer
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
-
-/// The JSON objects of a streamed answer, whatever frames carry them.
-fn parts(answer: &str) -> Vec<Value> {
-    answer
-        .lines()
-        .filter(|line| line.starts_with('{'))
-        .map(|l| serde_json::from_str(l).unwrap())
-        .collect()
-}
 
 const QUESTION: &str =
     r#"{"model":"tiny","prompt":"Why is the sky blue?","options":{"temperature":0}}"#;
@@ -156,14 +86,4 @@ fn a_second_server_on_the_same_port_says_so_and_ends() {
     let text = String::from_utf8(output.stderr).unwrap();
     let want = format!("Error: listen tcp {}: bind: address already in use", server.authority);
     assert!(text.contains(&want), "{text}");
-}
-
-#[cfg(unix)]
-#[test]
-fn a_server_that_is_told_to_end_ends_well() {
-    let mut server = Server::start();
-    assert!(server.ask("GET", "/", "").ends_with("Ollama is running"));
-    let pid = server.child.id().to_string();
-    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-    assert!(server.child.wait().unwrap().success());
 }

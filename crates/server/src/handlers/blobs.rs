@@ -26,7 +26,7 @@ pub(crate) async fn put(
 ) -> Result<StatusCode, Failure> {
     let broken_off = |error| ApiError::bad_request(format!("request body cannot be read: {error}"));
     let bytes = Box::pin(body.into_data_stream().map_err(broken_off));
-    Ok(match app.service.put_blob(&digest, bytes).await? {
+    Ok(match app.unless_cut(app.service.put_blob(&digest, bytes)).await? {
         BlobOutcome::Created => StatusCode::CREATED,
         BlobOutcome::Present => StatusCode::OK,
     })
