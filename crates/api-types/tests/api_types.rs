@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use camelid_api_types::json::{decode_json, encode};
+use camelid_api_types::json::{decode, encode};
 use camelid_api_types::ollama::{
     ChatRequest, ChatResponse, ErrorBody, GenerateRequest, GenerateResponse, ListResponse,
     VersionResponse,
@@ -68,7 +68,7 @@ fn exchanges() -> Vec<Exchange> {
 fn assert_same_when_written<T: DeserializeOwned + Serialize>(exchange: &Exchange) {
     for line in exchange.response.body.lines() {
         let want: Value = serde_json::from_str(line).expect("recorded JSON");
-        let typed: T = decode_json(line.as_bytes()).expect(&exchange.name);
+        let typed: T = decode(line.as_bytes()).expect(&exchange.name);
         let written = encode(&typed).expect("wire types can be written");
         let got: Value = serde_json::from_slice(&written).expect("our own JSON");
         assert_eq!(got, want, "{}", exchange.name);
@@ -98,8 +98,8 @@ fn recorded_answers_are_written_as_they_were_read() {
 fn check(request: &Request) -> Result<(), ApiError> {
     let body = request.body();
     match request.path.as_str() {
-        "/api/generate" => decode_json::<GenerateRequest>(body.as_bytes())?.validate(),
-        _ => decode_json::<ChatRequest>(body.as_bytes())?.validate(),
+        "/api/generate" => decode::<GenerateRequest>(body.as_bytes())?.validate(),
+        _ => decode::<ChatRequest>(body.as_bytes())?.validate(),
     }
 }
 
@@ -141,7 +141,7 @@ fn recorded_requests_are_accepted_or_refused_as_recorded() {
         let name = exchange.name.as_str();
         let result = check(&exchange.request);
         if REFUSED_ALIKE.contains(&name) {
-            let recorded: ErrorBody = decode_json(exchange.response.body.as_bytes()).expect(name);
+            let recorded: ErrorBody = decode(exchange.response.body.as_bytes()).expect(name);
             assert_eq!(result, Err(ApiError::bad_request(recorded.error)), "{name}");
         } else if REFUSED_OTHERWISE.contains(&name) {
             let error = result.expect_err(name);
@@ -157,7 +157,7 @@ fn parts_fold_into_the_whole() {
     use camelid_api_types::ollama::Chunk;
 
     fn fold<T: Chunk + DeserializeOwned>(lines: &str) -> T {
-        let mut parts = lines.lines().map(|line| decode_json::<T>(line.as_bytes()).expect(line));
+        let mut parts = lines.lines().map(|line| decode::<T>(line.as_bytes()).expect(line));
         let mut whole = parts.next().expect("at least one part");
         parts.for_each(|part| whole.absorb(part));
         whole

@@ -14,6 +14,7 @@ use futures_util::{Stream, StreamExt, stream};
 use crate::answer::unbroken;
 use crate::cut_off::{CutOff, shutting_down};
 use crate::meters::Meters;
+use crate::unknown_fields::UnknownFields;
 
 /// What handlers share. Cheap to clone.
 #[derive(Clone)]
@@ -24,6 +25,7 @@ pub(crate) struct App {
     pub(crate) logs_bodies: bool,
     pub(crate) cut_off: CutOff,
     pub(crate) meters: Arc<Meters>,
+    pub(crate) unknown_fields: Arc<UnknownFields>,
 }
 
 impl App {

@@ -58,8 +58,7 @@ impl Refusal {
 /// # Errors
 /// When it cannot be read, is too large, or is not what `T` wants.
 pub(crate) async fn read<T: DeserializeOwned>(app: &App, request: Request) -> Result<T, ApiError> {
-    let bytes = payload::read(request, app).await?;
-    json::decode(&bytes).map_err(|error| ApiError::bad_request(error.to_string()))
+    payload::read_json(request, app, |error| ApiError::bad_request(error.to_string())).await
 }
 
 /// A value as the whole of an answer, with a line break.

@@ -45,6 +45,7 @@ mod routes;
 mod serve;
 mod sse;
 mod tls;
+mod unknown_fields;
 
 pub use config::Config;
 pub use cut_off::CutOff;

@@ -6,7 +6,8 @@ use axum::body::{Body, BodyDataStream};
 use axum::extract::{FromRequest, Request};
 use axum::http::header;
 use bytes::Bytes;
-use camelid_api_types::{ApiError, ErrorKind, json};
+use camelid_api_types::json::{self, DecodeError};
+use camelid_api_types::{ApiError, ErrorKind};
 use futures_util::TryStreamExt;
 use serde::de::DeserializeOwned;
 
@@ -23,15 +24,32 @@ impl<T: DeserializeOwned> FromRequest<App> for Payload<T> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Failure> {
-        Ok(Self(json::decode_json(&read(request, app).await?)?))
+        Ok(Self(read_json(request, app, ApiError::from).await?))
     }
+}
+
+/// The request's body as JSON, or what `refuse` makes of a body that cannot be read as such. The log
+/// is told of fields that `T` has not.
+///
+/// # Errors
+/// When the body cannot be had, or is not what `T` wants.
+pub(crate) async fn read_json<T: DeserializeOwned>(
+    request: Request,
+    app: &App,
+    refuse: impl FnOnce(DecodeError) -> ApiError,
+) -> Result<T, ApiError> {
+    let path = request.uri().path().to_owned();
+    let bytes = read(request, app).await?;
+    let (value, unknown) = json::decode_noting(&bytes).map_err(refuse)?;
+    app.unknown_fields.tell(&path, unknown);
+    Ok(value)
 }
 
 /// The request's whole body.
 ///
 /// # Errors
 /// When it is larger than the limit, or breaks off.
-pub(crate) async fn read(request: Request, app: &App) -> Result<Vec<u8>, ApiError> {
+async fn read(request: Request, app: &App) -> Result<Vec<u8>, ApiError> {
     let declared = request.headers().get(header::CONTENT_LENGTH);
     let declared = declared.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     // Refused before it is sent, where the sender waits for that.

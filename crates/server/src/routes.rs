@@ -34,6 +34,7 @@ pub fn router(service: Arc<dyn Service>, config: Config) -> Router {
         logs_bodies: config.logs_bodies,
         cut_off: config.cut_off,
         meters: Arc::clone(&meters),
+        unknown_fields: Arc::default(),
     };
     routes
         .into_iter()

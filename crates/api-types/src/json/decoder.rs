@@ -5,6 +5,9 @@
 //! field was wrong. Null reads as the zero value of whatever is asked for, so structs must be
 //! `#[serde(default)]`.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
 use serde::de::value::StringDeserializer;
 use serde::de::{self, DeserializeOwned, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
@@ -12,9 +15,22 @@ use serde_json::{Map, Number, Value};
 
 use super::DecodeError;
 
-/// Reads a `T` from a tree.
-pub(super) fn from_tree<T: DeserializeOwned>(tree: Value) -> Result<T, DecodeError> {
-    T::deserialize(Decoder { value: tree, path: Path::Root })
+/// Most unknown fields that are noted of one text; there is no use in more.
+const MAX_UNKNOWN: usize = 32;
+
+/// The longest name of an unknown field that is noted, in bytes.
+const MAX_NAME_LEN: usize = 64;
+
+/// The paths of unknown fields.
+type Unknown = RefCell<BTreeSet<String>>;
+
+/// Reads a `T` from a tree, and tells which of the tree's fields it has no place for.
+pub(super) fn from_tree<T: DeserializeOwned>(
+    tree: Value,
+) -> Result<(T, BTreeSet<String>), DecodeError> {
+    let unknown = Unknown::default();
+    let value = T::deserialize(Decoder { value: tree, path: Path::Root(&unknown) })?;
+    Ok((value, unknown.into_inner()))
 }
 
 impl de::Error for DecodeError {
@@ -23,12 +39,13 @@ impl de::Error for DecodeError {
     }
 }
 
-/// The way from the whole request to a value, kept on the stack for the sake of errors.
+/// The way from the whole request to a value, kept on the stack for the sake of errors. It begins
+/// where unknown fields are noted.
 #[derive(Clone, Copy)]
 enum Path<'p> {
-    Root,
+    Root(&'p Unknown),
     /// The struct that the whole is read as.
-    Struct(&'static str),
+    Struct(&'p Unknown, &'static str),
     Field(&'p Path<'p>, &'p str),
     Element(&'p Path<'p>, usize),
 }
@@ -37,17 +54,43 @@ impl Path<'_> {
     /// `value`, or `struct field GenerateRequest.images.0`.
     fn place(&self) -> String {
         match self {
-            Path::Root | Path::Struct(_) => "value".to_owned(),
+            Path::Root(_) | Path::Struct(..) => "value".to_owned(),
             Path::Field(..) | Path::Element(..) => format!("struct field {}", self.dotted()),
         }
     }
 
     fn dotted(&self) -> String {
         match self {
-            Path::Root => String::new(),
-            Path::Struct(name) => (*name).to_owned(),
+            Path::Root(_) => String::new(),
+            Path::Struct(_, name) => (*name).to_owned(),
             Path::Field(parent, name) => format!("{}.{name}", parent.dotted()),
             Path::Element(parent, idx) => format!("{}.{idx}", parent.dotted()),
+        }
+    }
+
+    /// The same for all elements of an array, and from the whole on: `messages[].`
+    fn pattern(&self) -> String {
+        match self {
+            Path::Root(_) | Path::Struct(..) => String::new(),
+            Path::Field(parent, name) => format!("{}{name}.", parent.pattern()),
+            Path::Element(parent, _) => {
+                format!("{}[].", parent.pattern().trim_end_matches('.'))
+            }
+        }
+    }
+
+    /// Notes that the struct here has no field `name`.
+    fn note_unknown(&self, name: &str) {
+        let mut path = self;
+        let unknown = loop {
+            match path {
+                Path::Root(unknown) | Path::Struct(unknown, _) => break unknown,
+                Path::Field(parent, _) | Path::Element(parent, _) => path = parent,
+            }
+        };
+        let mut unknown = unknown.borrow_mut();
+        if unknown.len() < MAX_UNKNOWN && name.len() <= MAX_NAME_LEN {
+            unknown.insert(self.pattern() + name);
         }
     }
 }
@@ -191,7 +234,7 @@ impl<'de> de::Deserializer<'de> for Decoder<'_> {
             _ => return self.wrong_type(&format!("api.{name}")),
         };
         let path = match self.path {
-            Path::Root => Path::Struct(name),
+            Path::Root(unknown) => Path::Struct(unknown, name),
             inner => inner,
         };
         visitor.visit_map(Members::of_struct(map, fields, path))
@@ -260,7 +303,11 @@ impl<'p> Members<'p> {
         for (key, value) in map {
             let exact = fields.iter().find(|field| **field == key);
             let field = exact.or_else(|| fields.iter().find(|f| f.eq_ignore_ascii_case(&key)));
-            let (Some(field), false) = (field, value.is_null()) else {
+            if value.is_null() {
+                continue;
+            }
+            let Some(field) = field else {
+                path.note_unknown(&key);
                 continue;
             };
             match members.iter_mut().find(|(name, _)| name == field) {

@@ -2,9 +2,10 @@
 //!
 //! Reading differs from serde's habits: the first value in the text counts and what follows is not
 //! looked at; keys match without regard to case when they do not match exactly; of keys given twice
-//! the last counts; null is the same as absent; unknown keys are not looked at. Texts that are not
-//! UTF-8, or half a surrogate pair, get U+FFFD in their place. Values may nest [`MAX_DEPTH`] deep, and
-//! there may be [`MAX_VALUES`] of them, for the tree takes many times the memory of `[0,0,0,...]`.
+//! the last counts; null is the same as absent; unknown keys are not looked at, but can be told
+//! ([`decode_noting`]). Texts that are not UTF-8, or half a surrogate pair, get U+FFFD in their place.
+//! Values may nest [`MAX_DEPTH`] deep, and there may be [`MAX_VALUES`] of them, for the tree takes many
+//! times the memory of `[0,0,0,...]`.
 //!
 //! The work is in four steps: `syntax` finds the first value and checks it (no recursion, Go's error
 //! texts), `repair` mends the text, serde_json builds a tree, `decoder` reads types from the tree by
@@ -14,6 +15,8 @@ mod decoder;
 mod encode;
 mod repair;
 mod syntax;
+
+use std::collections::BTreeSet;
 
 use serde::de::DeserializeOwned;
 
@@ -70,6 +73,16 @@ pub enum DecodeError {
     },
 }
 
+impl From<DecodeError> for ApiError {
+    /// What a client of Ollama's own API hears.
+    fn from(error: DecodeError) -> Self {
+        match error {
+            DecodeError::Empty => Self::bad_request("missing request body"),
+            error => Self::bad_request(error.to_string()),
+        }
+    }
+}
+
 /// A byte in Go's quotation marks.
 fn quote(byte: u8) -> String {
     match byte {
@@ -84,23 +97,22 @@ fn quote(byte: u8) -> String {
 /// # Errors
 /// When there is none, when it is malformed, or when it does not fit `T`.
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
+    decode_noting(bytes).map(|(value, _)| value)
+}
+
+/// [`decode`], with the paths of what `T` has no place for: `stop_words`, or `messages[].mood` for
+/// whichever element has it. At most 32 are noted, and none whose name is longer than 64 bytes.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_noting<T: DeserializeOwned>(
+    bytes: &[u8],
+) -> Result<(T, BTreeSet<String>), DecodeError> {
     let end = syntax::end_of_first_value(bytes)?;
     let text = repair::repair(&bytes[..end]);
     let tree = serde_json::from_str(&text)
         .map_err(|error| DecodeError::Number { cause: error.to_string() })?;
     decoder::from_tree(tree)
-}
-
-/// [`decode`] for the body of an `/api` request: any failure is a bad request, and no value at all
-/// is `missing request body`.
-///
-/// # Errors
-/// As [`decode`].
-pub fn decode_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
-    decode(bytes).map_err(|error| match error {
-        DecodeError::Empty => ApiError::bad_request("missing request body"),
-        error => ApiError::bad_request(error.to_string()),
-    })
 }
 
 #[cfg(test)]

@@ -170,11 +170,31 @@ fn the_number_of_values_is_limited() {
 
 #[test]
 fn a_missing_body_is_a_bad_request() {
-    let error = decode_json::<Request>(b"").expect_err("nothing there");
+    let error = ApiError::from(decode::<Request>(b"").expect_err("nothing there"));
     assert_eq!(
         (error.kind, error.message.as_str()),
         (ErrorKind::BadRequest, "missing request body")
     );
+}
+
+#[test]
+fn fields_without_a_place_are_noted() {
+    let text = r#"{"model":"m","stop_words":[],"absent":null,"Raw":true,"inner":{"nom":1},
+        "list":[{"name":"a"},{"mood":1},{"mood":2,"tone":3}],"options":{"any":1},"any":{"b":1}}"#;
+    let (request, unknown) = decode_noting::<Request>(text.as_bytes()).expect("a request");
+    assert!(request.raw);
+    let unknown: Vec<&str> = unknown.iter().map(String::as_str).collect();
+    assert_eq!(unknown, ["inner.nom", "list[].mood", "list[].tone", "stop_words"]);
+}
+
+#[test]
+fn few_of_many_unknown_fields_are_noted_and_none_with_a_long_name() {
+    let object: Map<String, Value> = (0..1000).map(|i| (format!("f{i}"), i.into())).collect();
+    let noted = |object: Map<String, Value>| {
+        decode_noting::<Request>(Value::from(object).to_string().as_bytes()).expect("a request").1
+    };
+    assert_eq!(noted(object).len(), 32);
+    assert!(noted(Map::from_iter([("x".repeat(65), Value::from(1))])).is_empty());
 }
 
 /// JSON values of moderate size.

@@ -87,3 +87,16 @@ fn a_second_server_on_the_same_port_says_so_and_ends() {
     let want = format!("Error: listen tcp {}: bind: address already in use", server.authority);
     assert!(text.contains(&want), "{text}");
 }
+
+#[test]
+fn the_log_tells_once_of_a_field_that_nobody_knows() {
+    let server = Server::start();
+    for _ in 0..2 {
+        let request = r#"{"model": "tiny", "prompt": "", "stop_words": ["x"]}"#;
+        assert!(server.ask("POST", "/api/generate", request).starts_with("HTTP/1.1 200 "));
+    }
+    let log = server.log();
+    let told: Vec<&String> = log.iter().filter(|line| line.contains("stop_words")).collect();
+    let [line] = told.as_slice() else { panic!("{log:?}") };
+    assert!(line.contains("WARN") && line.contains("/api/generate"), "{line}");
+}

@@ -4,6 +4,7 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
     process::{Child, Command, ExitStatus, Stdio},
+    thread::JoinHandle,
 };
 
 use serde_json::Value;
@@ -13,6 +14,7 @@ use crate::program::camelid;
 /// A running server; killed when dropped.
 pub(crate) struct Server {
     child: Child,
+    log: Option<JoinHandle<Vec<String>>>,
     /// Its address and port.
     pub(crate) authority: String,
 }
@@ -36,8 +38,8 @@ impl Server {
         let (_, after) = line.split_once("Listening on ").unwrap();
         let authority = after.split_whitespace().next().unwrap().to_owned();
         // Keeps reading, so that the server never waits for somebody to empty the pipe.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { child, authority }
+        let log = Some(std::thread::spawn(move || lines.collect()));
+        Self { child, log, authority }
     }
 
     pub(crate) fn connect(&self) -> TcpStream {
@@ -60,6 +62,12 @@ impl Server {
     pub(crate) fn terminate(&self) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    }
+
+    /// Ends it, and gives what it logged since it listened.
+    pub(crate) fn log(mut self) -> Vec<String> {
+        self.child.kill().unwrap();
+        self.log.take().unwrap().join().unwrap()
     }
 
     /// Waits for its end.

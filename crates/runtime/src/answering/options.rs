@@ -45,6 +45,9 @@ static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 /// Names that are kept so at most: they come from outside.
 const MAX_TOLD: usize = 256;
 
+/// The longest of them, in bytes.
+const MAX_TOLD_LEN: usize = 64;
+
 /// Ollama's bound on a generation without one, in contexts.
 const MAX_CONTEXTS: usize = 10;
 
@@ -70,6 +73,9 @@ pub(crate) fn merge(
 }
 
 fn tell_once(option: &str, what: &str) {
+    if option.len() > MAX_TOLD_LEN {
+        return;
+    }
     let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
     if told.len() < MAX_TOLD && told.insert(option.to_owned()) {
         tracing::warn!(option, "{what}");

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use axum::body::Body;
 use axum::http::Request;
-use camelid_api_types::json::decode_json;
+use camelid_api_types::json::decode;
 use camelid_api_types::ollama::ErrorBody;
 use camelid_api_types::{ApiError, ErrorKind};
 use serde::Deserialize;
@@ -68,11 +68,11 @@ fn script<T: DeserializeOwned>(exchange: &Exchange) -> Script<T> {
         404 => ErrorKind::NotFound,
         400 => ErrorKind::BadRequest,
         _ => {
-            let read = |line: &str| decode_json(line.as_bytes()).expect("a recorded line");
+            let read = |line: &str| decode(line.as_bytes()).expect("a recorded line");
             return Script::Parts(answer.body.lines().map(read).map(Ok).collect());
         }
     };
-    let body: ErrorBody = decode_json(answer.body.as_bytes()).expect("a recorded error");
+    let body: ErrorBody = decode(answer.body.as_bytes()).expect("a recorded error");
     Script::Refuse(ApiError::new(kind, body.error))
 }
 
@@ -82,7 +82,7 @@ fn service(exchange: &Exchange) -> Fake {
         "/api/generate" if exchange.request.method == "POST" => fake.generate = script(exchange),
         "/api/chat" if exchange.request.method == "POST" => fake.chat = script(exchange),
         "/api/tags" if exchange.response.status == 200 => {
-            fake.list = decode_json(exchange.response.body.as_bytes()).expect("a recorded list");
+            fake.list = decode(exchange.response.body.as_bytes()).expect("a recorded list");
         }
         _ => {}
     }

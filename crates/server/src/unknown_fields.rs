@@ -1,0 +1,60 @@
+//! Telling the log of fields in requests that nobody here knows, and that are therefore without
+//! effect: a typing mistake, or a part of an API that this server does not have.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
+/// Most fields of which the log is told: their names come from outside.
+const MAX_TOLD: usize = 512;
+
+/// Fields of which the log has been told, after their endpoint's path. Requests repeat them, the log
+/// does not.
+#[derive(Debug, Default)]
+pub(crate) struct UnknownFields(Mutex<BTreeSet<(String, String)>>);
+
+impl UnknownFields {
+    /// Tells the log of `fields` in a request to `path`, unless it has been told.
+    pub(crate) fn tell(&self, path: &str, fields: BTreeSet<String>) {
+        for field in self.new_ones(path, fields) {
+            tracing::warn!(path, field, "a field of the request is unknown and has no effect");
+        }
+    }
+
+    /// Those of which nothing has been told.
+    fn new_ones(&self, path: &str, fields: BTreeSet<String>) -> Vec<String> {
+        if fields.is_empty() {
+            return Vec::new();
+        }
+        // A set cannot be left half changed.
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut is_new =
+            |field: &String| told.len() < MAX_TOLD && told.insert((path.to_owned(), field.clone()));
+        fields.into_iter().filter(|field| is_new(field)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields<const N: usize>(names: [&str; N]) -> BTreeSet<String> {
+        names.map(str::to_owned).into_iter().collect()
+    }
+
+    #[test]
+    fn each_field_of_an_endpoint_is_told_once() {
+        let unknown = UnknownFields::default();
+        assert_eq!(unknown.new_ones("/a", fields(["x", "y"])), ["x", "y"]);
+        assert_eq!(unknown.new_ones("/a", fields(["y", "z"])), ["z"]);
+        assert_eq!(unknown.new_ones("/b", fields(["y"])), ["y"]);
+        assert!(unknown.new_ones("/b", fields(["y"])).is_empty());
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded() {
+        let unknown = UnknownFields::default();
+        let many = (0..2 * MAX_TOLD).map(|i| format!("field{i}")).collect();
+        assert_eq!(unknown.new_ones("/a", many).len(), MAX_TOLD);
+        assert!(unknown.new_ones("/b", fields(["x"])).is_empty());
+    }
+}
