@@ -135,10 +135,16 @@ impl Device for CpuDevice {
         }
     }
 
-    fn matmul(&mut self, w: &TensorSource, x: &Vec<f32>, out: &mut Vec<f32>) {
-        let n_tokens = x.len() / w.n_cols();
-        out.resize(n_tokens * w.n_rows(), 0.0);
-        self.cpu.matmul(&matrix(w), x, out);
+    fn matmul<const N: usize>(
+        &mut self,
+        x: &Vec<f32>,
+        products: [(&TensorSource, &mut Vec<f32>); N],
+    ) {
+        let products = products.map(|(w, out)| {
+            out.resize(x.len() / w.n_cols() * w.n_rows(), 0.0);
+            (matrix(w), out.as_mut_slice())
+        });
+        self.cpu.matmul_each(x, products);
     }
 
     fn add(&mut self, x: &mut Vec<f32>, y: &Vec<f32>) {

@@ -183,8 +183,12 @@ pub trait Device: Send {
         out: (&mut Self::Buffer, Columns),
         n: usize,
     );
-    /// `out = x · wᵀ`: `[n_tokens, n_cols]` to `[n_tokens, n_rows]`.
-    fn matmul(&mut self, w: &Self::Weight, x: &Self::Buffer, out: &mut Self::Buffer);
+    /// `out = x · wᵀ` for each `(w, out)`: `[n_tokens, n_cols]` to `[n_tokens, n_rows]`.
+    fn matmul<const N: usize>(
+        &mut self,
+        x: &Self::Buffer,
+        products: [(&Self::Weight, &mut Self::Buffer); N],
+    );
     /// `x += y`.
     fn add(&mut self, x: &mut Self::Buffer, y: &Self::Buffer);
     /// `x *= y`.

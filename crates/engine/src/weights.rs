@@ -88,8 +88,19 @@ pub(crate) struct Linear<D: Device> {
 impl<D: Device> Linear<D> {
     /// `out = x · weightᵀ + bias`.
     pub(crate) fn apply(&self, device: &mut D, x: &D::Buffer, out: &mut D::Buffer) {
-        device.matmul(&self.weight, x, out);
-        if let Some(bias) = &self.bias {
+        apply_each(device, x, [(self, out)]);
+    }
+}
+
+/// `out = x · weightᵀ + bias` for each layer and its `out`, in one step.
+pub(crate) fn apply_each<D: Device, const N: usize>(
+    device: &mut D,
+    x: &D::Buffer,
+    mut layers: [(&Linear<D>, &mut D::Buffer); N],
+) {
+    device.matmul(x, layers.each_mut().map(|(layer, out)| (&layer.weight, &mut **out)));
+    for (layer, out) in layers {
+        if let Some(bias) = &layer.bias {
             device.add_bias(out, bias);
         }
     }

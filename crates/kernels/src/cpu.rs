@@ -75,7 +75,20 @@ impl Cpu {
     /// # Panics
     /// If the lengths do not fit.
     pub fn matmul(&self, w: &Matrix<'_>, x: &[f32], out: &mut [f32]) {
-        matmul::matmul(self.kernels, &self.team, w, x, out);
+        self.matmul_each(x, [(*w, out)]);
+    }
+
+    /// [`matmul`](Self::matmul) with each `(w, out)`, in one parallel step; activations are rounded
+    /// once for all. The results have the same bits.
+    ///
+    /// # Panics
+    /// If the lengths do not fit.
+    pub fn matmul_each<'a>(
+        &self,
+        x: &[f32],
+        products: impl IntoIterator<Item = (Matrix<'a>, &'a mut [f32])>,
+    ) {
+        matmul::matmul((self.kernels, &self.team), x, products);
     }
 
     /// Looks rows of `table` up, as floats.

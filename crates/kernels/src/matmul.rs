@@ -1,12 +1,14 @@
 //! Matrix products: how the work is cut.
 //!
-//! The output `[n_tokens, n_rows]` is cut into bands of whole tiles of rows; a task computes one
-//! band for every token, so that weights are read from memory once. Several bands per thread let
-//! a fast core take over from a slow one. How a band is computed depends on the weights:
+//! Products of the same activations are one parallel step, for which the activations are rounded
+//! once. Each output `[n_tokens, n_rows]` is cut into bands of whole tiles of rows; a task computes
+//! one band for every token, so that weights are read from memory once. Several bands per thread
+//! let a fast core take over from a slow one. How a band is computed depends on the weights:
 //! [`quantized`] unpacks tiles, [`float`] takes dot products of rows.
 
 mod float;
 mod quantized;
+mod rounded;
 
 pub(crate) use float::FloatBand;
 
@@ -15,40 +17,54 @@ use crate::matrix::Matrix;
 use crate::table::Kernels;
 use crate::team::ThreadTeam;
 use crate::tile::TILE_ROWS;
+use rounded::Rounded;
 
 /// Bands per thread: enough to even out cores of different speed, few enough that starting a
 /// band costs nothing.
 const BANDS_PER_THREAD: usize = 8;
 
-/// `out = x * w^T`.
+/// `out = x * w^T` for each `(w, out)`.
 ///
-/// Shapes: `w` is `[n_rows, n_cols]`, `x` is `[n_tokens, n_cols]`, `out` is `[n_tokens, n_rows]`.
-pub(crate) fn matmul(
-    kernels: &Kernels,
-    team: &ThreadTeam,
-    w: &Matrix<'_>,
+/// Shapes: `x` is `[n_tokens, n_cols]`, each `w` is `[n_rows, n_cols]` with rows of its own number,
+/// its `out` is `[n_tokens, n_rows]`.
+pub(crate) fn matmul<'a>(
+    (kernels, team): (&Kernels, &ThreadTeam),
     x: &[f32],
-    out: &mut [f32],
+    products: impl IntoIterator<Item = (Matrix<'a>, &'a mut [f32])>,
 ) {
-    let n_tokens = n_tokens(w, x, out);
-    if n_tokens == 0 || w.n_rows() == 0 {
-        return;
+    let mut products: Vec<_> = products.into_iter().collect();
+    products.iter().for_each(|(w, out)| check(w, x, out));
+    products.retain(|(_, out)| !out.is_empty());
+    let Some(n_cols) = products.first().map(|(w, _)| w.n_cols()) else { return };
+    assert!(
+        products.iter().all(|(w, _)| w.n_cols() == n_cols),
+        "matmul: weights of {n_cols} columns and of others"
+    );
+    if n_cols == 0 {
+        return products.into_iter().for_each(|(_, out)| out.fill(0.0));
     }
-    if w.n_cols() == 0 {
-        return out.fill(0.0);
-    }
-    let bands = bands(w, out, team.n_threads());
-    match block::storage(w.tensor_type()) {
-        Some(Storage::Float(ty)) => float::matmul(kernels, team, ty, bands, x),
-        Some(Storage::Blocks(format)) => {
-            quantized::matmul(kernels, team, format, bands, (x, w.n_cols()));
+    let formats = products.iter().filter_map(|(w, _)| match storage(w) {
+        Storage::Blocks(format) => Some(format.panel_spec()),
+        Storage::Float(_) => None,
+    });
+    let rounded = Rounded::new((kernels, team), (x, n_cols), formats);
+    team.run_each(bands(products, team.n_threads()), |band| match storage(&band.weights) {
+        Storage::Float(ty) => {
+            let Band { weights, ahead, out } = band;
+            kernels.mul_band(ty, &mut FloatBand { weights, ahead, x, out });
         }
-        None => unreachable!("because `Matrix::new` refuses types without arithmetic"),
-    }
+        Storage::Blocks(format) => {
+            quantized::multiply(kernels, format, band, rounded.panels(format.panel_spec()));
+        }
+    });
+}
+
+fn storage(w: &Matrix<'_>) -> Storage {
+    block::storage(w.tensor_type()).expect("because `Matrix::new` refuses types without arithmetic")
 }
 
 /// Checks the shapes of a product.
-fn n_tokens(w: &Matrix<'_>, x: &[f32], out: &[f32]) -> usize {
+fn check(w: &Matrix<'_>, x: &[f32], out: &[f32]) {
     let n_tokens = if w.n_rows() > 0 { out.len() / w.n_rows() } else { 0 };
     assert!(
         n_tokens * w.n_rows() == out.len() && (w.n_rows() == 0 || n_tokens * w.n_cols() == x.len()),
@@ -58,7 +74,6 @@ fn n_tokens(w: &Matrix<'_>, x: &[f32], out: &[f32]) -> usize {
         x.len(),
         out.len()
     );
-    n_tokens
 }
 
 /// Some rows of a product: their weights, and where each token's results go.
@@ -72,23 +87,22 @@ pub(crate) struct Band<'w, 'o> {
     pub(crate) out: Vec<&'o mut [f32]>,
 }
 
-/// Cuts a product with at least one row into bands of whole tiles.
-fn bands<'w, 'o>(w: &Matrix<'w>, out: &'o mut [f32], n_threads: usize) -> Vec<Band<'w, 'o>> {
-    let n_tiles = w.n_rows().div_ceil(TILE_ROWS);
-    let tiles_per_band = n_tiles.div_ceil(n_threads * BANDS_PER_THREAD);
-    let band_rows = tiles_per_band * TILE_ROWS;
-    let n_tokens = out.len() / w.n_rows();
-    let mut bands: Vec<Band<'w, 'o>> = (0..w.n_rows())
-        .step_by(band_rows)
-        .map(|first| Band {
+/// Cuts products with at least one row and token into bands of whole tiles, alike in number of rows.
+fn bands<'a>(products: Vec<(Matrix<'a>, &'a mut [f32])>, n_threads: usize) -> Vec<Band<'a, 'a>> {
+    let n_tiles: usize = products.iter().map(|(w, _)| w.n_rows().div_ceil(TILE_ROWS)).sum();
+    let band_rows = n_tiles.div_ceil(n_threads * BANDS_PER_THREAD) * TILE_ROWS;
+    let mut bands = Vec::with_capacity(n_threads * BANDS_PER_THREAD + products.len());
+    for (w, out) in products {
+        let n_tokens = out.len() / w.n_rows();
+        let first_band = bands.len();
+        bands.extend((0..w.n_rows()).step_by(band_rows).map(|first| Band {
             weights: w.rows(first..w.n_rows().min(first + band_rows)),
             ahead: &w.data()[first * w.row_bytes()..],
             out: Vec::with_capacity(n_tokens),
-        })
-        .collect();
-    for token_out in out.chunks_exact_mut(w.n_rows()) {
-        for (band, out) in bands.iter_mut().zip(token_out.chunks_mut(band_rows)) {
-            band.out.push(out);
+        }));
+        for token_out in out.chunks_exact_mut(w.n_rows()) {
+            let outs = token_out.chunks_mut(band_rows);
+            bands[first_band..].iter_mut().zip(outs).for_each(|(band, out)| band.out.push(out));
         }
     }
     bands

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     device::{Columns, Device},
     spec::{AttentionSpec, PositionScale, QkNormSpan, QkNormSpec},
-    weights::AttentionWeights,
+    weights::{AttentionWeights, apply_each},
 };
 
 impl<D: Device> Scratch<D> {
@@ -23,13 +23,13 @@ impl<D: Device> Scratch<D> {
         layer: &mut AttentionLayer<D>,
         plan: &Plan,
     ) {
+        let Self { normed, q, k, v, part, .. } = self;
+        let queries = if spec.gated { part } else { q };
+        let products = [(&weights.q, queries), (&weights.k, k), (&weights.v, v)];
+        apply_each(device, normed, products);
         if spec.gated {
-            self.gated_queries(device, spec.head_dim, weights);
-        } else {
-            weights.q.apply(device, &self.normed, &mut self.q);
+            self.split_gates(device, spec.head_dim);
         }
-        weights.k.apply(device, &self.normed, &mut self.k);
-        weights.v.apply(device, &self.normed, &mut self.v);
         if let Some(clamp) = spec.clamp {
             for x in [&mut self.q, &mut self.k, &mut self.v] {
                 device.clamp(x, clamp);
@@ -54,9 +54,8 @@ impl<D: Device> Scratch<D> {
         weights.output.apply(device, &self.seen, &mut self.delta);
     }
 
-    /// `q`, and in `gate` what lies behind each head's query.
-    fn gated_queries(&mut self, device: &mut D, head_dim: usize, weights: &AttentionWeights<D>) {
-        weights.q.apply(device, &self.normed, &mut self.part);
+    /// `q`, and in `gate` what lies behind each head's query; both from `part`.
+    fn split_gates(&mut self, device: &mut D, head_dim: usize) {
         let own = Columns { width: head_dim, start: 0 };
         for (start, out) in [(0, &mut self.q), (head_dim, &mut self.gate)] {
             let from = Columns { width: 2 * head_dim, start };

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     device::Device,
     spec::{ExpertsSpec, HiddenLayer},
-    weights::{ExpertsWeights, MlpWeights, SharedExpertWeights},
+    weights::{ExpertsWeights, MlpWeights, SharedExpertWeights, apply_each},
 };
 
 impl<D: Device> Scratch<D> {
@@ -72,7 +72,7 @@ impl<D: Device> Scratch<D> {
         let Self { normed, gate, up, part, other_part, delta, host, .. } = self;
         perceptron(device, (hidden, &weights.mlp), normed, [gate, up], other_part);
         if let Some(score) = &weights.gate {
-            device.matmul(score, normed, part);
+            device.matmul(normed, [(score, part)]);
             let sigmoid = |&score: &f32| 1.0 / (1.0 + (-score).exp());
             let factors: Vec<f32> = device.read(part, host).iter().map(sigmoid).collect();
             device.scale_rows(other_part, &factors);
@@ -89,9 +89,9 @@ fn perceptron<D: Device>(
     [gate, up]: [&mut D::Buffer; 2],
     out: &mut D::Buffer,
 ) {
-    weights.up.apply(device, x, up);
-    if let Some(gate_weights) = &weights.gate {
-        gate_weights.apply(device, x, gate);
+    match &weights.gate {
+        None => weights.up.apply(device, x, up),
+        Some(gate_weights) => apply_each(device, x, [(&weights.up, up), (gate_weights, gate)]),
     }
     let inner = match hidden {
         HiddenLayer::Plain(act) => {

@@ -112,7 +112,7 @@ impl<D: Device> Decoder<D> {
         let Self { spec, device, weights, scratch, .. } = self;
         let Scratch { normed, logits, .. } = scratch;
         let output = weights.output.as_ref().unwrap_or(&weights.token_embd);
-        device.matmul(output, normed, logits);
+        device.matmul(normed, [(output, logits)]);
         if let Some(bias) = &weights.output_bias {
             device.add_bias(logits, bias);
         }

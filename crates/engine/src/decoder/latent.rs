@@ -16,7 +16,7 @@ use super::{
 use crate::{
     device::{Columns, Device},
     spec::LatentAttentionSpec,
-    weights::LatentWeights,
+    weights::{LatentWeights, apply_each},
 };
 
 impl<D: Device> Scratch<D> {
@@ -29,6 +29,7 @@ impl<D: Device> Scratch<D> {
         layer: &mut AttentionLayer<D>,
         plan: &Plan,
     ) {
+        self.latent_parts(device, spec, weights);
         self.latent_queries(device, spec, weights);
         self.latent_keys(device, spec, weights);
         let head_dim = spec.rope.n_rot + spec.kv_lora_rank;
@@ -44,6 +45,25 @@ impl<D: Device> Scratch<D> {
         weights.output.apply(device, &self.seen, &mut self.delta);
     }
 
+    /// What is made of the normed residual: in `v` the heads' queries, in `seen` what is cached,
+    /// before its norm.
+    fn latent_parts(
+        &mut self,
+        device: &mut D,
+        spec: &LatentAttentionSpec,
+        weights: &LatentWeights<D>,
+    ) {
+        let Self { normed, v, seen, part, other_part, .. } = self;
+        match weights.q_a.as_ref().zip(spec.q_lora.as_ref()) {
+            Some(((q_a, norm_weights), (rank, norm_spec))) => {
+                apply_each(device, normed, [(q_a, &mut *part), (&weights.kv_a, seen)]);
+                norm(device, (norm_spec, norm_weights), *rank, part, other_part);
+                weights.q.apply(device, other_part, v);
+            }
+            None => apply_each(device, normed, [(&weights.q, v), (&weights.kv_a, seen)]),
+        }
+    }
+
     /// `q`: each head's query in the latent space, `[n_tokens, n_head, n_rot + kv_lora_rank]`.
     fn latent_queries(
         &mut self,
@@ -51,15 +71,6 @@ impl<D: Device> Scratch<D> {
         spec: &LatentAttentionSpec,
         weights: &LatentWeights<D>,
     ) {
-        match weights.q_a.as_ref().zip(spec.q_lora.as_ref()) {
-            Some(((q_a, norm_weights), (rank, norm_spec))) => {
-                q_a.apply(device, &self.normed, &mut self.part);
-                let learned = (norm_spec, norm_weights);
-                norm(device, learned, *rank, &self.part, &mut self.other_part);
-                weights.q.apply(device, &self.other_part, &mut self.v);
-            }
-            None => weights.q.apply(device, &self.normed, &mut self.v),
-        }
         let n_rot = spec.rope.n_rot;
         let (from_dim, to_dim) = (spec.nope_dim + n_rot, n_rot + spec.kv_lora_rank);
         let (from_width, to_width) = (spec.n_head * from_dim, spec.n_head * to_dim);
@@ -67,7 +78,7 @@ impl<D: Device> Scratch<D> {
             let from = Columns { width: from_width, start: h * from_dim };
             let part = Columns { width: spec.nope_dim, start: 0 };
             device.copy_columns((&self.v, from), (&mut self.part, part), spec.nope_dim);
-            device.matmul(k_b, &self.part, &mut self.other_part);
+            device.matmul(&self.part, [(k_b, &mut self.other_part)]);
             let latent = Columns { width: spec.kv_lora_rank, start: 0 };
             let to = Columns { width: to_width, start: h * to_dim + n_rot };
             device.copy_columns((&self.other_part, latent), (&mut self.q, to), spec.kv_lora_rank);
@@ -86,16 +97,15 @@ impl<D: Device> Scratch<D> {
     ) {
         let (n_rot, rank) = (spec.rope.n_rot, spec.kv_lora_rank);
         let width = n_rot + rank;
-        weights.kv_a.apply(device, &self.normed, &mut self.v);
         let latent = Columns { width: rank, start: 0 };
-        device.copy_columns((&self.v, Columns { width, start: 0 }), (&mut self.part, latent), rank);
+        let cached = Columns { width, start: 0 };
+        device.copy_columns((&self.seen, cached), (&mut self.part, latent), rank);
         let learned = (&spec.kv_norm, &weights.kv_norm);
         norm(device, learned, rank, &self.part, &mut self.other_part);
         let to = Columns { width, start: n_rot };
         device.copy_columns((&self.other_part, latent), (&mut self.k, to), rank);
         let from = Columns { width, start: rank };
-        let to = Columns { width, start: 0 };
-        device.copy_columns((&self.v, from), (&mut self.k, to), n_rot);
+        device.copy_columns((&self.seen, from), (&mut self.k, cached), n_rot);
     }
 
     /// `seen`: each head's value, `[n_tokens, n_head, value_dim]`.
@@ -111,7 +121,7 @@ impl<D: Device> Scratch<D> {
             let from = Columns { width: spec.n_head * head_dim, start: h * head_dim + n_rot };
             let latent = Columns { width: rank, start: 0 };
             device.copy_columns((&self.v, from), (&mut self.part, latent), rank);
-            device.matmul(v_b, &self.part, &mut self.other_part);
+            device.matmul(&self.part, [(v_b, &mut self.other_part)]);
             let value = Columns { width: spec.value_dim, start: 0 };
             let to = Columns { width: spec.n_head * spec.value_dim, start: h * spec.value_dim };
             device.copy_columns((&self.other_part, value), (&mut self.seen, to), spec.value_dim);

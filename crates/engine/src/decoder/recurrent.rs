@@ -8,7 +8,7 @@ use super::{
 use crate::{
     device::{Columns, Device, Norm, StateScan},
     spec::{Activation, DeltaNetSpec, NormKind, SsmSpec},
-    weights::{DeltaGates, DeltaNetWeights, ShortConvWeights, SsmWeights},
+    weights::{DeltaGates, DeltaNetWeights, ShortConvWeights, SsmWeights, apply_each},
 };
 
 impl<D: Device> Scratch<D> {
@@ -20,9 +20,8 @@ impl<D: Device> Scratch<D> {
         layer: &mut RecurrentLayer<D>,
         plan: &Plan,
     ) {
-        weights.b.apply(device, &self.normed, &mut self.q);
-        weights.c.apply(device, &self.normed, &mut self.k);
-        weights.x.apply(device, &self.normed, &mut self.v);
+        let Self { normed, q, k, v, .. } = self;
+        apply_each(device, normed, [(&weights.b, q), (&weights.c, k), (&weights.x, v)]);
         device.mul(&mut self.q, &self.v);
         let states = (&mut layer.conv, &plan.runs[..]);
         device.conv(states, (&weights.conv, None), &self.q, &mut self.seen);
@@ -39,9 +38,9 @@ impl<D: Device> Scratch<D> {
         layer: &mut RecurrentLayer<D>,
         plan: &Plan,
     ) {
-        weights.z.apply(device, &self.normed, &mut self.gate);
-        weights.dt.apply(device, &self.normed, &mut self.up);
-        weights.xbc.apply(device, &self.normed, &mut self.part);
+        let Self { normed, gate, up, part, .. } = self;
+        let products = [(&weights.z, gate), (&weights.dt, up), (&weights.xbc, part)];
+        apply_each(device, normed, products);
         let conv = (&weights.conv, weights.conv_bias.as_ref());
         device.conv((&mut layer.conv, &plan.runs), conv, &self.part, &mut self.other_part);
         device.activate(Activation::Silu, &mut self.other_part);
@@ -80,21 +79,18 @@ impl<D: Device> Scratch<D> {
         layer: &mut RecurrentLayer<D>,
         plan: &Plan,
     ) {
-        weights.z.apply(device, &self.normed, &mut self.gate);
-        weights.qkv.apply(device, &self.normed, &mut self.part);
+        self.delta_parts(device, spec, weights);
         let states = (&mut layer.conv, &plan.runs[..]);
-        device.conv(states, (&weights.conv, None), &self.part, &mut self.other_part);
-        device.activate(Activation::Silu, &mut self.other_part);
+        device.conv(states, (&weights.conv, None), &self.part, &mut self.seen);
+        device.activate(Activation::Silu, &mut self.seen);
         let n_key = spec.n_group * spec.k_dim;
         let n_value = spec.n_head * spec.v_dim;
         let parts = [(&mut self.part, n_key), (&mut self.delta, n_key), (&mut self.v, n_value)];
-        split_columns(device, &self.other_part, parts);
+        split_columns(device, &self.seen, parts);
         // Scores are divided by the root of the width, as in attention.
         let width = spec.k_dim as f32;
         unit_length(device, spec, 1.0 / width.sqrt(), &self.part, &mut self.q);
         unit_length(device, spec, 1.0, &self.delta, &mut self.k);
-        // Steps and shares, in `up` and `other_part`.
-        self.delta_gates(device, spec, &weights.gates);
         let scan = StateScan {
             n_head: spec.n_head,
             n_group: spec.n_group,
@@ -117,21 +113,29 @@ impl<D: Device> Scratch<D> {
         weights.output.apply(device, &self.gate, &mut self.delta);
     }
 
-    fn delta_gates(&mut self, device: &mut D, spec: &DeltaNetSpec, gates: &DeltaGates<D>) {
+    /// What is made of the normed residual: `z` in `gate`, queries, keys and values in `part`,
+    /// steps in `up` and shares in `other_part`.
+    fn delta_parts(
+        &mut self,
+        device: &mut D,
+        spec: &DeltaNetSpec,
+        DeltaNetWeights { z, qkv, gates, .. }: &DeltaNetWeights<D>,
+    ) {
+        let Self { normed, gate, part, up, other_part, q, .. } = self;
         match gates {
             DeltaGates::Fused(gates) => {
-                gates.apply(device, &self.normed, &mut self.part);
+                apply_each(device, normed, [(z, gate), (qkv, part), (gates, &mut *q)]);
                 // Each key head's shares and steps are a row.
                 let n = spec.n_head / spec.n_group;
                 let own = Columns { width: n, start: 0 };
-                for (start, out) in [(0, &mut self.other_part), (n, &mut self.up)] {
+                for (start, out) in [(0, other_part), (n, up)] {
                     let from = Columns { width: 2 * n, start };
-                    device.copy_columns((&self.part, from), (out, own), n);
+                    device.copy_columns((q, from), (out, own), n);
                 }
             }
             DeltaGates::Own { beta, dt } => {
-                beta.apply(device, &self.normed, &mut self.other_part);
-                dt.apply(device, &self.normed, &mut self.up);
+                let products = [(z, gate), (qkv, part), (beta, other_part), (dt, up)];
+                apply_each(device, normed, products);
             }
         }
     }

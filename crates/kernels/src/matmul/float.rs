@@ -1,10 +1,6 @@
 //! Products with F32, F16 and BF16 weights: activations stay f32.
 
-use super::Band;
-use crate::block::FloatType;
 use crate::matrix::Matrix;
-use crate::table::Kernels;
-use crate::team::ThreadTeam;
 
 /// A band of a product with float weights.
 pub(crate) struct FloatBand<'a, 'o> {
@@ -17,16 +13,4 @@ pub(crate) struct FloatBand<'a, 'o> {
     pub(crate) x: &'a [f32],
     /// `[n_tokens]` slices of `[n_band_rows]`.
     pub(crate) out: Vec<&'o mut [f32]>,
-}
-
-pub(super) fn matmul(
-    kernels: &Kernels,
-    team: &ThreadTeam,
-    ty: FloatType,
-    bands: Vec<Band<'_, '_>>,
-    x: &[f32],
-) {
-    team.run_each(bands, |Band { weights, ahead, out }| {
-        kernels.mul_band(ty, &mut FloatBand { weights, ahead, x, out });
-    });
 }

@@ -1,26 +1,24 @@
 //! Products with quantised weights: 8-bit activations, integer dot products.
 //!
-//! Activations are rounded once per product, panel-major (`[n_panels, n_tokens]`), so that the
-//! tokens which meet a tile lie side by side. A band is a grid of tiles, 16 rows by one panel
-//! each; a tile is unpacked, then multiplied with every token into the sums of its rows.
+//! Activations come rounded ([`rounded`](super::rounded)). A band is a grid of tiles, 16 rows by
+//! one panel each; a tile is unpacked, then multiplied with every token into the sums of its rows.
 //!
 //! With few tokens the work is reading weights: the grid is walked row by row, in the order of
 //! the file, and the next row of tiles is asked for ahead. With many it is arithmetic: the grid
 //! is walked panel by panel, so that a panel's activations and the sums of a few rows of tiles stay in
 //! the second cache level. The order of additions is the same.
 //!
-//! Activations and sums live in memory that each thread keeps: fresh memory would come in cleared
-//! pages, one fault each, and take longer than rounding the activations.
+//! Sums live in memory that each thread keeps: fresh memory would come in cleared pages, one fault
+//! each.
 
 use std::cell::Cell;
 use std::ops::Range;
 
 use super::Band;
-use crate::activation::{ActivationPanel, PanelSpec};
+use crate::activation::ActivationPanel;
 use crate::block::BlockFormat;
 use crate::matrix::Matrix;
 use crate::table::Kernels;
-use crate::team::ThreadTeam;
 use crate::tile::{PANEL, RowLanes, TILE_ROWS, Tile};
 
 /// From so many tokens on, the grid is walked panel by panel.
@@ -31,60 +29,20 @@ const MAX_TOKENS: usize = 512;
 const MAX_TILE_ROWS: usize = 8;
 
 thread_local! {
-    /// A product's activations, on the thread that starts it.
-    static PANELS: Cell<Vec<ActivationPanel>> = const { Cell::new(Vec::new()) };
     /// Sums of some rows of tiles, on each thread that multiplies.
     static SUMS: Cell<Vec<RowLanes>> = const { Cell::new(Vec::new()) };
 }
 
-/// `(x, n_cols)` are the activations and their row length.
-pub(super) fn matmul(
+/// Multiplies a band with activations `[n_panels, n_tokens]`.
+pub(super) fn multiply(
     kernels: &Kernels,
-    team: &ThreadTeam,
     format: &BlockFormat,
-    bands: Vec<Band<'_, '_>>,
-    (x, n_cols): (&[f32], usize),
+    Band { weights, ahead, mut out }: Band<'_, '_>,
+    activations: &[ActivationPanel],
 ) {
-    let spec = format.panel_spec();
-    let n_tokens = x.len() / n_cols;
-    let n_panels = n_cols.div_ceil(PANEL) * n_tokens;
-    let mut room = PANELS.take();
-    if room.len() < n_panels {
-        room.resize_with(n_panels, ActivationPanel::default);
-    }
-    quantize((kernels, team), x, n_cols, spec, &mut room[..n_panels]);
-    let activations = &room[..n_panels];
-    team.run_each(bands, |Band { weights, ahead, mut out }| {
-        let grid = Grid { kernels, format, weights, ahead, activations, n_tokens };
-        for (block_idx, out) in out.chunks_mut(MAX_TOKENS).enumerate() {
-            grid.multiply(block_idx * MAX_TOKENS, out);
-        }
-    });
-    PANELS.set(room);
-}
-
-/// Rounds activations `[n_tokens, n_cols]` to panels `[n_panels, n_tokens]`.
-fn quantize(
-    (kernels, team): (&Kernels, &ThreadTeam),
-    x: &[f32],
-    n_cols: usize,
-    spec: PanelSpec,
-    panels: &mut [ActivationPanel],
-) {
-    /// Fewer are rounded in less time than it takes to share them out.
-    const MIN_SHARED: usize = 1 << 15;
-    let columns = panels.chunks_mut(x.len() / n_cols).enumerate();
-    let quantize_column = |(panel_idx, panels): (usize, &mut [ActivationPanel])| {
-        let first = panel_idx * PANEL;
-        let last = n_cols.min(first + PANEL);
-        for (x, panel) in x.chunks_exact(n_cols).zip(panels) {
-            kernels.quantize(&x[first..last], spec, panel);
-        }
-    };
-    if x.len() < MIN_SHARED {
-        columns.for_each(quantize_column);
-    } else {
-        team.run_each(columns.collect(), quantize_column);
+    let grid = Grid { kernels, format, weights, ahead, activations, n_tokens: out.len() };
+    for (block_idx, out) in out.chunks_mut(MAX_TOKENS).enumerate() {
+        grid.multiply(block_idx * MAX_TOKENS, out);
     }
 }
 

@@ -23,19 +23,17 @@ fn weights(ty: TensorType, n_elems: usize) -> Vec<u8> {
         TensorType::BF16 => {
             x.iter().flat_map(|x| ((x.to_bits() >> 16) as u16).to_le_bytes()).collect()
         }
-        _ => x
-            .chunks(32)
-            .flat_map(|x| {
-                let d = f16::from_f32(1.0 / 127.0).to_le_bytes();
-                d.into_iter().chain(x.iter().map(|x| (x * 127.0) as i8 as u8))
-            })
-            .collect(),
+        _ => {
+            let mut out = vec![0; n_elems / ty.block_len() * ty.block_bytes()];
+            crate::quantize::quantize(ty, &x, None, &mut out).unwrap();
+            out
+        }
     }
 }
 
 fn product(w: &Matrix<'_>, x: &[f32], kernels: &Kernels, n_threads: usize) -> Vec<f32> {
     let mut out = vec![f32::NAN; x.len() / w.n_cols() * w.n_rows()];
-    matmul(kernels, &ThreadTeam::new(n_threads), w, x, &mut out);
+    matmul((kernels, &ThreadTeam::new(n_threads)), x, [(*w, &mut out[..])]);
     out
 }
 
@@ -121,13 +119,44 @@ fn float_tails_of_any_length() {
 }
 
 #[test]
+fn products_together_have_the_bits_of_each_alone() {
+    let n_cols = if cfg!(miri) { 32 } else { 512 };
+    let mut types = vec![TensorType::Q8_0, TensorType::F16, TensorType::F32];
+    if !cfg!(miri) {
+        // Two that are rounded in one way, and one in another.
+        types.extend([TensorType::Q4_K, TensorType::Q6_K, TensorType::Q5_K]);
+    }
+    let rows = [40, 3, 17, 64, 1, 33];
+    let data: Vec<_> = types.iter().zip(rows).map(|(&ty, n)| weights(ty, n * n_cols)).collect();
+    let matrices = types.iter().zip(rows).zip(&data);
+    let matrices: Vec<_> =
+        matrices.map(|((&ty, n), data)| Matrix::new(ty, n, n_cols, data).unwrap()).collect();
+    for n_tokens in [1, 3, 40] {
+        let x = noise(n_tokens * n_cols, 17);
+        for kernels in Kernels::available() {
+            for n_threads in [1, 3] {
+                let mut outs: Vec<_> =
+                    rows.iter().zip(&types).map(|(n, _)| vec![f32::NAN; n * n_tokens]).collect();
+                let products = matrices.iter().copied().zip(outs.iter_mut().map(Vec::as_mut_slice));
+                matmul((kernels, &ThreadTeam::new(n_threads)), &x, products);
+                for ((ty, w), out) in types.iter().zip(&matrices).zip(&outs) {
+                    assert!(*out == product(w, &x, kernels, 1), "{} {ty}", kernels.name());
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn empty_products() {
     let w = Matrix::new(TensorType::F32, 2, 0, &[]).unwrap();
     let mut out = [1.0; 4];
-    matmul(Kernels::detect(), &ThreadTeam::new(1), &w, &[], &mut out);
+    let cpu = (Kernels::detect(), &ThreadTeam::new(1));
+    matmul(cpu, &[], [(w, &mut out[..])]);
     assert_eq!(out, [0.0; 4]);
     let w = Matrix::new(TensorType::Q8_0, 0, 32, &[]).unwrap();
-    matmul(Kernels::detect(), &ThreadTeam::new(1), &w, &[], &mut []);
+    matmul(cpu, &[], [(w, &mut [][..])]);
+    matmul(cpu, &[], []);
 }
 
 #[test]
@@ -135,5 +164,16 @@ fn empty_products() {
 fn lengths_that_do_not_fit_are_refused() {
     let data = [0; 32];
     let w = Matrix::new(TensorType::F32, 2, 4, &data).unwrap();
-    matmul(Kernels::detect(), &ThreadTeam::new(1), &w, &[0.0; 7], &mut [0.0; 4]);
+    matmul((Kernels::detect(), &ThreadTeam::new(1)), &[0.0; 7], [(w, &mut [0.0; 4][..])]);
+}
+
+#[test]
+#[should_panic(expected = "matmul: weights of 4 columns and of others")]
+fn products_of_different_activations_are_refused() {
+    let data = [0; 32];
+    let products = [(2, 4), (4, 2)]
+        .map(|(n_rows, n_cols)| Matrix::new(TensorType::F32, n_rows, n_cols, &data).unwrap());
+    let (mut one, mut other) = ([0.0; 4], [0.0; 16]);
+    let outs = [&mut one[..], &mut other[..]];
+    matmul((Kernels::detect(), &ThreadTeam::new(1)), &[0.0; 8], products.into_iter().zip(outs));
 }
