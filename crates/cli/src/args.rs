@@ -51,6 +51,13 @@ pub(crate) enum Command {
         /// Only models whose names begin so
         prefix: Option<String>,
     },
+    /// List models in memory
+    Ps {
+        /// Only models whose names begin so
+        prefix: Option<String>,
+    },
+    /// Take a model out of memory
+    Stop(StopArgs),
     /// Measure how fast a GGUF file runs
     Bench(BenchArgs),
 }
@@ -92,6 +99,16 @@ impl ServeArgs {
             settings.set_tls(TlsSettings { certificate: certificate.clone(), key: key.clone() });
         }
     }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StopArgs {
+    /// The model's name
+    #[arg(required_unless_present = "all")]
+    pub(crate) model: Option<String>,
+    /// All models that are there
+    #[arg(long, conflicts_with = "model")]
+    pub(crate) all: bool,
 }
 
 #[derive(Debug, Args)]

@@ -40,6 +40,17 @@ pub(crate) async fn server(environment: &Environment) -> Result<Option<Client>> 
     }
 }
 
+/// The server at the configured address.
+///
+/// # Errors
+/// When nobody listens there.
+pub(crate) async fn required_server(environment: &Environment) -> Result<Client> {
+    server(environment).await?.with_context(|| {
+        let url = environment.host.base_url();
+        format!("no server is running at {url}; `camelid serve` starts one")
+    })
+}
+
 /// A runtime in this process that knows one file, and the name it goes by.
 pub(crate) fn own_file(
     path: &Path,

@@ -2,6 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
+/// What is further ahead than 20 years is for ever.
+const A_LIFETIME: Duration = Duration::from_secs(20 * 365 * 86_400);
+
 /// Bytes in decimal units: `5.8 MB`, `12 GB`.
 pub(crate) fn bytes(n: u64) -> String {
     const UNITS: [(u64, &str); 4] =
@@ -24,6 +27,7 @@ pub(crate) fn relative(time: SystemTime, now: SystemTime) -> String {
     }
     match now.duration_since(time) {
         Ok(past) => format!("{} ago", words(past)),
+        Err(ahead) if ahead.duration() > A_LIFETIME => "Forever".to_owned(),
         Err(ahead) => format!("{} from now", words(ahead.duration())),
     }
 }

@@ -10,6 +10,11 @@ use crate::{connection, environment::Environment, human, table};
 /// Characters of a digest that are shown.
 const N_DIGEST: usize = 12;
 
+/// The first characters of a digest, by which people know a model.
+pub(super) fn short_digest(digest: &str) -> String {
+    digest.chars().take(N_DIGEST).collect()
+}
+
 /// The models at hand whose names begin with `prefix`, newest first.
 pub(crate) async fn list(prefix: Option<&str>, environment: &Environment) -> Result<()> {
     let models = connection::server_or_own(environment).await?.list().await?.models;
@@ -26,7 +31,7 @@ fn row(model: &ModelSummary, now: SystemTime) -> [String; 4] {
     let is_remote = !model.remote_model.is_empty();
     [
         model.name.clone(),
-        model.digest.chars().take(N_DIGEST).collect(),
+        short_digest(&model.digest),
         if is_remote { "-".to_owned() } else { human::bytes(model.size) },
         human::relative(model.modified_at.into(), now),
     ]

@@ -2,8 +2,10 @@
 
 mod bench;
 mod list;
+mod ps;
 mod run;
 mod serve;
+mod stop;
 mod version;
 
 use std::{
@@ -47,6 +49,8 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
             Some(Command::Serve(_)) => serve::serve(&environment, &settings).await,
             Some(Command::Run(args)) => run::run(args, &environment).await,
             Some(Command::List { prefix }) => list::list(prefix.as_deref(), &environment).await,
+            Some(Command::Ps { prefix }) => ps::ps(prefix.as_deref(), &environment).await,
+            Some(Command::Stop(args)) => stop::stop(&args, &environment).await,
             Some(Command::Bench(args)) => bench::bench(&args),
             None => Ok(()),
         }

@@ -132,6 +132,16 @@ fn bench_measures_many_sequences_behind_a_context() {
 }
 
 #[test]
+fn what_is_about_a_server_s_memory_needs_a_server() {
+    for args in [&["ps"][..], &["stop", "tiny"], &["stop", "--all"]] {
+        let output = run(args);
+        let want =
+            "Error: no server is running at http://127.0.0.1:1; `camelid serve` starts one\n";
+        assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(1), want), "{args:?}");
+    }
+}
+
+#[test]
 fn version_says_whether_a_server_runs() {
     let text = stdout(&run(&["--version"]));
     assert!(text.starts_with("camelid version is "), "{text}");
@@ -151,6 +161,8 @@ fn help_lists_the_commands() {
       serve  Start the server [alias: start]
       run    Run a model
       list   List models [alias: ls]
+      ps     List models in memory
+      stop   Take a model out of memory
       bench  Measure how fast a GGUF file runs
       help   Print this message or the help of the given subcommand(s)
 
@@ -168,7 +180,7 @@ fn help_lists_the_commands() {
 
 #[test]
 fn a_wrong_command_line_ends_with_code_one() {
-    for args in [&["frobnicate"][..], &["run"], &["run", "--no-such-flag", "x"]] {
+    for args in [&["frobnicate"][..], &["run"], &["run", "--no-such-flag", "x"], &["stop"]] {
         let output = run(args);
         assert_eq!(output.status.code(), Some(1), "{args:?}");
         assert!(stderr(&output).starts_with("error: "), "{output:?}");

@@ -100,3 +100,27 @@ fn the_log_tells_once_of_a_field_that_nobody_knows() {
     let [line] = told.as_slice() else { panic!("{log:?}") };
     assert!(line.contains("WARN") && line.contains("/api/generate"), "{line}");
 }
+
+#[test]
+fn models_are_stopped_by_name_or_all_at_once() {
+    let server = Server::start();
+    let run = |args: &[&str]| {
+        let output = camelid(args).env("OLLAMA_HOST", &server.authority).output().unwrap();
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+    };
+    for stop in [&["stop", "tiny"][..], &["stop", "--all"]] {
+        run(&["run", "tiny"]);
+        let table = run(&["ps"]);
+        let lines: Vec<&str> = table.lines().collect();
+        assert!(
+            lines[0].starts_with("NAME ") && lines[0].ends_with("CONTEXT    UNTIL "),
+            "{table}"
+        );
+        assert!(lines[1].starts_with("tiny:latest ") && lines[1].contains(" 100% CPU "), "{table}");
+        assert!(lines[1].contains("4 minutes from now"), "{table}");
+        assert_eq!(run(stop), "");
+        assert_eq!(run(&["ps"]).lines().count(), 1);
+    }
+    assert_eq!(run(&["stop", "--all"]), "");
+    assert_eq!(run(&["stop", "nope"]), "Error: couldn't find model \"nope\" to stop\n");
+}

@@ -26,8 +26,11 @@ struct Endpoint {
     text_at: &'static str,
 }
 
+/// Whether a text obeys.
+type Obeyed = fn(&str) -> bool;
+
 /// Formats with what obeys them. None of it is what the model would say by itself.
-fn formats(schema: Schema) -> Vec<(Value, fn(&str) -> bool)> {
+fn formats(schema: Schema) -> Vec<(Value, Obeyed)> {
     let object = json!({
         "type": "object", "properties": {"warm": {"type": "boolean"}},
         "required": ["warm"], "additionalProperties": false
