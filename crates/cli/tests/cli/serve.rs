@@ -112,10 +112,7 @@ fn models_are_stopped_by_name_or_all_at_once() {
         run(&["run", "tiny"]);
         let table = run(&["ps"]);
         let lines: Vec<&str> = table.lines().collect();
-        assert!(
-            lines[0].starts_with("NAME ") && lines[0].ends_with("CONTEXT    UNTIL "),
-            "{table}"
-        );
+        assert!(lines[0].starts_with("NAME ") && lines[0].contains("CONTEXT    UNTIL"), "{table}");
         assert!(lines[1].starts_with("tiny:latest ") && lines[1].contains(" 100% CPU "), "{table}");
         assert!(lines[1].contains("4 minutes from now"), "{table}");
         assert_eq!(run(stop), "");
