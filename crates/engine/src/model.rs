@@ -35,7 +35,7 @@ pub struct ModelOptions {
     /// Tokens in one forward pass.
     pub n_batch: NonZeroUsize,
     /// How long a step may take, prompts included, while an interactive request waits for its
-    /// next token; while none does, a step may take four times as long. Prompts are cut into
+    /// next token; while none does, a step may take eight times as long. Prompts are cut into
     /// pieces of at least 16 tokens for that. What the model needs for these, a step needs.
     pub step_time: Duration,
     /// Threads; `None` takes one for each core this process may use.

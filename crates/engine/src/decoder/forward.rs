@@ -62,18 +62,23 @@ type MaybeNorm<'a, D> = (&'a Option<NormSpec>, &'a Option<NormWeights<D>>);
 
 impl<D: Device> Decoder<D> {
     /// Computes the vectors of a batch's wanted tokens into `scratch.normed`; answers whether it
-    /// was wanted to the end, which is asked before each block.
+    /// was wanted to the end, which is asked before each half of a block.
     pub(super) fn run(&mut self, plan: &Plan, is_wanted: &dyn Fn() -> bool) -> bool {
         self.embed(plan);
         let Self { spec, device, weights, layers, scratch, .. } = self;
         for (i, (block, weights)) in spec.blocks.iter().zip(&weights.blocks).enumerate() {
-            if !is_wanted() {
+            let mut is_finished = false;
+            if is_wanted() {
+                scratch.mix(device, block, (weights, &mut layers[i]), plan);
+                is_finished = is_wanted();
+            }
+            if !is_finished {
                 if !spec.causal {
                     move_cache(layers, i, 0);
                 }
                 return false;
             }
-            scratch.block(device, block, (weights, &mut layers[i]), plan);
+            scratch.transform(device, block, weights);
             if !spec.causal {
                 move_cache(layers, i, (i + 1) % spec.n_layer());
             }
@@ -125,7 +130,8 @@ impl<D: Device> Decoder<D> {
 }
 
 impl<D: Device> Scratch<D> {
-    fn block(
+    /// The first half of a block: its token mixer.
+    fn mix(
         &mut self,
         device: &mut D,
         spec: &BlockSpec,
@@ -141,6 +147,10 @@ impl<D: Device> Scratch<D> {
         } else {
             self.add_delta(device, post_norm, spec);
         }
+    }
+
+    /// The second half of a block: its channel mixer, where it has one.
+    fn transform(&mut self, device: &mut D, spec: &BlockSpec, weights: &BlockWeights<D>) {
         let Some(channel) = spec.channel.as_ref().zip(weights.channel.as_ref()) else { return };
         // A parallel block without a norm of its own here takes what the token mixer took.
         if weights.wiring != Wiring::Parallel || weights.channel_norm.is_some() {

@@ -4,7 +4,8 @@
 //! is measured: after each step that prompts filled, the room for them is scaled by what the step
 //! took against what it may take. There are two bounds on time. Where somebody waits for the next
 //! word, a step delays it, and is short; where there are only prompts, longer steps are the faster
-//! ones.
+//! ones: weights are unpacked once for all of a step's tokens, which for 100 tokens takes a tenth of
+//! the time and for 400 next to nothing.
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use std::time::Duration;
 const MIN_ROOM: usize = 16;
 
 /// How much longer a step may take while nobody waits for a next token.
-const UNHEARD: u32 = 4;
+const UNHEARD: u32 = 8;
 
 /// Who waits for a step to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,6 +11,7 @@ mod arch_weights;
 mod drafting;
 mod embeddings;
 mod encoders;
+mod given_up;
 mod golden_arch;
 mod golden_logits;
 mod hostile_models;
