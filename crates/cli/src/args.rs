@@ -58,6 +58,9 @@ pub(crate) enum Command {
     },
     /// Take a model out of memory
     Stop(StopArgs),
+    /// Look at the settings
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Measure how fast a GGUF file runs
     Bench(BenchArgs),
 }
@@ -93,12 +96,18 @@ pub(crate) struct ServeArgs {
 impl ServeArgs {
     /// Lays what was said over the settings.
     pub(crate) fn lay_over(&self, settings: &mut Settings) {
-        settings.log.format = self.log_format.unwrap_or(settings.log.format);
-        settings.log.bodies |= self.log_bodies;
+        settings.log.format = self.log_format.or(settings.log.format);
+        settings.log.bodies = self.log_bodies.then_some(true).or(settings.log.bodies);
         if let (Some(certificate), Some(key)) = (&self.tls_certificate, &self.tls_key) {
             settings.set_tls(TlsSettings { certificate: certificate.clone(), key: key.clone() });
         }
     }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Show what `serve` with the same flags would go by, and where each setting is from
+    Show(ServeArgs),
 }
 
 #[derive(Debug, Args)]

@@ -85,7 +85,8 @@ pub(crate) fn store(environment: &Environment) -> Result<Option<Store>> {
     store_root(environment).map(|root| open_store(&root)).transpose()
 }
 
-fn store_root(environment: &Environment) -> Option<PathBuf> {
+/// The folder of the user's store; `None` where nobody says where it should be.
+pub(crate) fn store_root(environment: &Environment) -> Option<PathBuf> {
     match (&environment.models, &environment.home) {
         (None, None) => None,
         (models, home) => {

@@ -54,6 +54,11 @@ impl Environment {
         std::env::var_os("CAMELID_API_KEY").filter(|key| !key.is_empty())
     }
 
+    /// Whether a variable is set to something.
+    pub(crate) fn says(name: &str) -> bool {
+        std::env::var_os(name).is_some_and(|value| !value.to_string_lossy().trim().is_empty())
+    }
+
     /// Reads the process's environment, with `settings` for what it does not say.
     pub(crate) fn read(settings: &Settings) -> Self {
         let environment = Self::from_lookup(|name| {

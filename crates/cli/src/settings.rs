@@ -33,6 +33,9 @@ pub(crate) struct Settings {
     limits: LimitSettings,
     tls: Option<TlsSettings>,
     keys: Vec<KeySettings>,
+    /// Where all this was read.
+    #[serde(skip)]
+    path: Option<PathBuf>,
 }
 
 /// How the log is written.
@@ -40,9 +43,20 @@ pub(crate) struct Settings {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct LogSettings {
     /// As lines for people, or as JSON.
-    pub(crate) format: LogFormat,
+    pub(crate) format: Option<LogFormat>,
     /// With what requests say, prompts and all.
-    pub(crate) bodies: bool,
+    pub(crate) bodies: Option<bool>,
+}
+
+/// A setting that no variable of the environment has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct OwnSetting {
+    /// Its name, with the section's before it.
+    pub(crate) key: &'static str,
+    /// What holds, said or not.
+    pub(crate) value: String,
+    /// Whether the file, or a flag over it, says so.
+    pub(crate) is_said: bool,
 }
 
 /// How a line of the log looks.
@@ -98,7 +112,23 @@ impl Settings {
             *named = folder.join(&*named);
         }
         settings.models = settings.models.map(|models| folder.join(models));
+        settings.path = Some(path.to_owned());
         Ok(settings)
+    }
+
+    /// Where the settings were read; `None` where there is no file.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// How a line of the log looks.
+    pub(crate) fn log_format(&self) -> LogFormat {
+        self.log.format.unwrap_or_default()
+    }
+
+    /// Whether the log has what requests say.
+    pub(crate) fn logs_bodies(&self) -> bool {
+        self.log.bodies.unwrap_or(false)
     }
 
     /// The store's folder.
@@ -177,6 +207,53 @@ impl Settings {
             ..default
         })
     }
+
+    /// What no variable of the environment has, in the file's order. Of a key there is no hash.
+    ///
+    /// # Errors
+    /// Where something is not what it can be.
+    pub(crate) fn own(&self) -> Result<Vec<OwnSetting>> {
+        // What is no duration, hash or scope is told here.
+        let (limits, _) = (self.limits()?, self.keys()?);
+        let said = &self.limits;
+        let own = |key, value: String, is_said| OwnSetting { key, value, is_said };
+        let file = |path: &PathBuf| path.display().to_string();
+        let tls = self.tls.as_ref();
+        let format = match self.log_format() {
+            LogFormat::Text => "text",
+            LogFormat::Json => "json",
+        };
+        let time = camelid_api_types::duration::format;
+        let mut all = vec![
+            own("log.format", format.to_owned(), self.log.format.is_some()),
+            own("log.bodies", self.logs_bodies().to_string(), self.log.bodies.is_some()),
+            own("limits.body_bytes", self.max_body_bytes().to_string(), said.body_bytes.is_some()),
+            own(
+                "limits.connections",
+                limits.max_connections.to_string(),
+                said.connections.is_some(),
+            ),
+            own(
+                "limits.header_timeout",
+                time(limits.header_timeout),
+                said.header_timeout.is_some(),
+            ),
+            own(
+                "limits.shutdown_grace",
+                time(limits.shutdown_grace),
+                said.shutdown_grace.is_some(),
+            ),
+            own(
+                "tls.certificate",
+                tls.map(|tls| file(&tls.certificate)).unwrap_or_default(),
+                tls.is_some(),
+            ),
+            own("tls.key", tls.map(|tls| file(&tls.key)).unwrap_or_default(), tls.is_some()),
+        ];
+        let key = |key: &KeySettings| format!("{} ({})", key.name, key.scopes.join(", "));
+        all.extend(self.keys.iter().map(|settings| own("keys", key(settings), true)));
+        Ok(all)
+    }
 }
 
 fn time(key: &str, text: Option<&str>) -> Result<Option<Duration>> {
@@ -225,7 +302,7 @@ mod tests {
         ] {
             assert!(settings.variable(name).is_some(), "{name}");
         }
-        assert_eq!(settings.log, LogSettings { format: LogFormat::Json, bodies: true });
+        assert_eq!(settings.log, LogSettings { format: Some(LogFormat::Json), bodies: Some(true) });
         assert!(settings.models().is_some() && settings.tls.is_some());
         assert_eq!(settings.limits().unwrap().shutdown_grace, Duration::from_secs(30));
         assert!(!settings.keys().unwrap().is_empty());

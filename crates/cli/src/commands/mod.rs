@@ -1,6 +1,7 @@
 //! One file for each command.
 
 mod bench;
+mod config;
 mod list;
 mod ps;
 mod run;
@@ -18,7 +19,7 @@ use camelid_api_types::{ApiError, ErrorKind, HostAddress};
 use tracing_subscriber::EnvFilter;
 
 use crate::{
-    args::{Cli, Command, ServeArgs},
+    args::{Cli, Command, ConfigCommand, ServeArgs},
     environment::Environment,
     settings::{LogFormat, Settings},
 };
@@ -26,7 +27,7 @@ use crate::{
 /// Runs a command to its end.
 pub(crate) fn run(cli: Cli) -> Result<()> {
     let serve = match &cli.command {
-        Some(Command::Serve(args)) => Some(args),
+        Some(Command::Serve(args) | Command::Config(ConfigCommand::Show(args))) => Some(args),
         _ => None,
     };
     let mut settings = settings(serve)?;
@@ -38,7 +39,8 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
         environment.warnings.extend(warning.map(|warning| format!("--host: {warning}")));
     }
     environment.is_offline |= serve.is_some_and(|args| args.offline);
-    start_log(environment.debug, serve.is_some(), settings.log.format);
+    let is_server = matches!(cli.command, Some(Command::Serve(_)));
+    start_log(environment.debug, is_server, settings.log_format());
     for warning in &environment.warnings {
         tracing::warn!("{warning}");
     }
@@ -49,6 +51,9 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
             Some(Command::Serve(_)) => serve::serve(&environment, &settings).await,
             Some(Command::Run(args)) => run::run(args, &environment).await,
             Some(Command::List { prefix }) => list::list(prefix.as_deref(), &environment).await,
+            Some(Command::Config(ConfigCommand::Show(args))) => {
+                config::show(&args, &environment, &settings)
+            }
             Some(Command::Ps { prefix }) => ps::ps(prefix.as_deref(), &environment).await,
             Some(Command::Stop(args)) => stop::stop(&args, &environment).await,
             Some(Command::Bench(args)) => bench::bench(&args),

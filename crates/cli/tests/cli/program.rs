@@ -142,6 +142,61 @@ fn what_is_about_a_server_s_memory_needs_a_server() {
 }
 
 #[test]
+fn config_show_tells_each_setting_and_where_it_is_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("camelid.toml");
+    let sha256 = "1ec1c26b50d5d3c58d9583181af8076655fe00756bf7285940ba3670f99fcba0";
+    let text = format!(
+        "keep_alive = \"10m\"\nmax_queue = 7\n[log]\nformat = \"json\"\n\
+         [[keys]]\nname = \"app\"\nsha256 = \"{sha256}\"\nscopes = [\"infer\", \"metrics\"]\n"
+    );
+    std::fs::write(&file, text).unwrap();
+    let file = file.to_str().unwrap();
+    let mut command = camelid(&["config", "show", "--config", file, "--offline"]);
+    command.env("OLLAMA_MAX_QUEUE", "9").env("OLLAMA_NUM_PARALLEL", "many").env("HOME", "/home/me");
+    let output = command.env("OLLAMA_MODELS", "/models").output().unwrap();
+    let want = "Warning: OLLAMA_NUM_PARALLEL: `many` is not a count, using the default\n";
+    assert_eq!(stderr(&output), want);
+    let table = stdout(&output).replace(file, "FILE");
+    assert!(!table.contains(&sha256[..8]), "{table}");
+    let lines: Vec<&str> = table.lines().map(str::trim_end).collect();
+    insta::assert_snapshot!(lines.join("\n"), @"
+    SETTING                  VALUE                   SOURCE
+    host                     127.0.0.1:1             OLLAMA_HOST
+    models                   /models                 OLLAMA_MODELS
+    keep_alive               10m0s                   FILE
+    context_length           4096                    default
+    num_parallel             4                       default
+    max_queue                9                       OLLAMA_MAX_QUEUE
+    max_loaded_models        3                       default
+    kv_cache_type            f16                     default
+    keep_unused_blobs        false                   default
+    offline                  true                    --offline
+    origins                                          default
+    debug                    0                       default
+    log.format               json                    FILE
+    log.bodies               false                   default
+    limits.body_bytes        536870912               default
+    limits.connections       4096                    default
+    limits.header_timeout    30s                     default
+    limits.shutdown_grace    5s                      default
+    tls.certificate                                  default
+    tls.key                                          default
+    keys                     app (infer, metrics)    FILE
+    ");
+}
+
+#[test]
+fn config_show_refuses_what_serve_would_refuse() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("camelid.toml");
+    std::fs::write(&file, "[limits]\nshutdown_grace = \"5\"\n").unwrap();
+    let output = run(&["config", "show", "--config", file.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).starts_with("Error: limits.shutdown_grace: "), "{output:?}");
+}
+
+#[test]
 fn version_says_whether_a_server_runs() {
     let text = stdout(&run(&["--version"]));
     assert!(text.starts_with("camelid version is "), "{text}");
@@ -158,13 +213,14 @@ fn help_lists_the_commands() {
     Usage: camelid [COMMAND]
 
     Commands:
-      serve  Start the server [alias: start]
-      run    Run a model
-      list   List models [alias: ls]
-      ps     List models in memory
-      stop   Take a model out of memory
-      bench  Measure how fast a GGUF file runs
-      help   Print this message or the help of the given subcommand(s)
+      serve   Start the server [alias: start]
+      run     Run a model
+      list    List models [alias: ls]
+      ps      List models in memory
+      stop    Take a model out of memory
+      config  Look at the settings
+      bench   Measure how fast a GGUF file runs
+      help    Print this message or the help of the given subcommand(s)
 
     Options:
       -v, --version  Show version information
