@@ -1,8 +1,11 @@
 //! The CPU as a [`Device`]: the `kernels` crate over weights that stay in the file.
 
+use std::sync::Arc;
+
 use camelid_gguf::TensorType;
 use camelid_kernels::{
-    Attention, Cpu, KvPool, Matrix, Query, Rope, Run, Scan, ScanInput, StatePool,
+    Attention, Cpu, Kernels, KvPool, Matrix, Query, Rope, Run, Scan, ScanInput, StatePool,
+    ThreadTeam,
 };
 
 use crate::{
@@ -23,6 +26,11 @@ impl CpuDevice {
     #[must_use]
     pub fn new(cpu: Cpu) -> Self {
         Self { cpu }
+    }
+
+    /// A device that computes with this machine's best kernels and these threads.
+    pub(crate) fn with_team(team: &Arc<ThreadTeam>) -> Self {
+        Self::new(Cpu::new(Kernels::detect(), Arc::clone(team)))
     }
 
     /// Fails where so many bytes are not to be had; a pool's own allocation would end the program.

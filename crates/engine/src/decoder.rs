@@ -31,6 +31,7 @@ use crate::{
     batch::{Batch, SeqId},
     device::Device,
     error::{Error, Result},
+    page_table::PAGE_LEN,
     runner::{Logits, Rows, Runner},
     spec::ModelSpec,
     weights::Weights,
@@ -56,6 +57,27 @@ impl CacheOptions {
     #[must_use]
     pub fn new(n_tokens: usize, ty: KvType) -> Self {
         Self { n_tokens, ty, n_seq: 1, n_batch: n_tokens }
+    }
+
+    /// Room for `n_seq` sequences of `n_ctx` tokens.
+    ///
+    /// # Errors
+    /// Where their product is no number.
+    pub(crate) fn of_sequences(
+        (n_seq, n_ctx): (usize, usize),
+        n_batch: usize,
+        ty: KvType,
+    ) -> Result<Self> {
+        let whole_pages = n_ctx.checked_next_multiple_of(PAGE_LEN);
+        let n_tokens =
+            whole_pages.and_then(|n| n.checked_mul(n_seq)).ok_or_else(|| Error::Option {
+                name: "n_ctx",
+                found: n_ctx.to_string(),
+                allowed: format!("at most {} for {n_seq} requests at once", usize::MAX / n_seq),
+            })?;
+        let mut cache = Self::new(n_tokens, ty);
+        (cache.n_seq, cache.n_batch) = (n_seq, n_batch.max(n_seq));
+        Ok(cache)
     }
 }
 

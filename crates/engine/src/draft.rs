@@ -1,6 +1,21 @@
-//! The checks on a second model that guesses for the first.
+//! A second model that guesses for the first: how it is loaded, and what it must share.
 
-use crate::{batch::TokenId, error::Error, runner::Runner, vocab::Vocab};
+use std::sync::Arc;
+
+use camelid_gguf::GgufFile;
+use camelid_kernels::{KvType, ThreadTeam};
+
+use crate::{
+    batch::TokenId,
+    cpu::CpuDevice,
+    decoder::{CacheOptions, Decoder},
+    error::{Error, Result},
+    runner::Runner,
+    scheduler::Limits,
+    spec::ModelSpec,
+    tokenizer::Tokenizer,
+    vocab::Vocab,
+};
 
 /// Why a model cannot guess for another.
 #[derive(Debug, thiserror::Error)]
@@ -53,8 +68,30 @@ pub(crate) fn of_draft(error: Error) -> Error {
     }
 }
 
+/// Makes a file ready to guess for a model: its decoder, and how much of a text it can read.
+///
+/// # Errors
+/// [`Error::Draft`] where it does not fit the model, and as [`Model::from_gguf`](crate::Model::from_gguf).
+pub(crate) fn load(
+    file: &Arc<GgufFile>,
+    (tokenizer, model): (&Tokenizer, &Decoder<CpuDevice>),
+    team: &Arc<ThreadTeam>,
+    (limits, ty): (Limits, KvType),
+) -> Result<(Decoder<CpuDevice>, usize)> {
+    check_vocab(&Vocab::from_metadata(file.metadata())?, tokenizer.vocab())?;
+    let spec = ModelSpec::from_metadata(file.metadata())?;
+    if !spec.generates() {
+        return Err(DraftError::NotGenerating { architecture: spec.architecture }.into());
+    }
+    let n_ctx = limits.n_ctx.min(spec.n_ctx_train);
+    let cache = CacheOptions::of_sequences((limits.n_seq, n_ctx), limits.n_batch, ty)?;
+    let decoder = Decoder::with_spec(spec, file, CpuDevice::with_team(team), (cache, n_ctx))?;
+    check_runners(&decoder, model)?;
+    Ok((decoder, n_ctx))
+}
+
 /// Checks that both models mean the same by every token.
-pub(crate) fn check_vocab(draft: &Vocab, model: &Vocab) -> Result<(), DraftError> {
+fn check_vocab(draft: &Vocab, model: &Vocab) -> Result<(), DraftError> {
     if draft.len() != model.len() {
         return Err(DraftError::VocabSize { found: draft.len(), expected: model.len() });
     }
@@ -69,7 +106,7 @@ pub(crate) fn check_vocab(draft: &Vocab, model: &Vocab) -> Result<(), DraftError
 }
 
 /// Checks that wrong guesses can be taken back.
-pub(crate) fn check_runners(draft: &impl Runner, model: &impl Runner) -> Result<(), DraftError> {
+fn check_runners(draft: &impl Runner, model: &impl Runner) -> Result<(), DraftError> {
     let runners =
         [("the draft model", draft.needs_checkpoints()), ("the model", model.needs_checkpoints())];
     match runners.into_iter().find(|(_, forgets)| *forgets) {

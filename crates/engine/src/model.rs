@@ -1,74 +1,27 @@
 //! A loaded model: from a GGUF file to streamed text.
 
-use std::{num::NonZeroUsize, path::Path, sync::Arc, time::Duration};
+mod options;
+
+use std::{path::Path, sync::Arc};
 
 use async_channel::{Receiver, Sender};
 use camelid_gguf::GgufFile;
-use camelid_kernels::{Cpu, Kernels, KvType, ThreadTeam};
+use camelid_kernels::KvType;
 
 use crate::{
     batch::TokenId,
     cpu::CpuDevice,
     decoder::{CacheOptions, Decoder},
-    draft::{DraftError, check_runners, check_vocab, of_draft},
+    draft::{self, of_draft},
     error::{Error, Result},
     generation::{GenerateOptions, Generation},
     grammar::{Grammar, GrammarCompiler},
-    page_table::PAGE_LEN,
     scheduler::{Limits, Place, Places, Request, Scheduler, Work},
-    spec::{ModelSpec, RopeOptions},
+    spec::ModelSpec,
     tokenizer::{Special, Tokenizer},
-    vocab::Vocab,
 };
 
-/// How a model is loaded. [`Default`] suits one user on this machine.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct ModelOptions {
-    /// Context of one request in tokens; `None` takes what the model was trained on, at most
-    /// 4,096.
-    pub n_ctx: Option<usize>,
-    /// Requests at work at once. Each may fill its context.
-    pub n_parallel: NonZeroUsize,
-    /// Requests that may wait beyond those.
-    pub n_waiting: NonZeroUsize,
-    /// Tokens in one forward pass.
-    pub n_batch: NonZeroUsize,
-    /// How long a step may take, prompts included, while an interactive request waits for its
-    /// next token; while none does, a step may take eight times as long. Prompts are cut into
-    /// pieces of at least 16 tokens for that. What the model needs for these, a step needs.
-    pub step_time: Duration,
-    /// Threads; `None` takes one for each core this process may use.
-    pub n_threads: Option<NonZeroUsize>,
-    /// Threads that the program has made, to be shared with other models or with work of its own;
-    /// `n_threads` does not count then. A step that finds them busy runs on the engine's thread.
-    pub team: Option<Arc<ThreadTeam>>,
-    /// Number format of cached keys and values.
-    pub kv_type: KvType,
-    /// Rope frequencies in place of the file's.
-    pub rope: RopeOptions,
-    /// A smaller model with the same vocabulary, whose guesses the model checks several at a time
-    /// ([`n_draft_model`](GenerateOptions::n_draft_model)). It gets a cache of its own.
-    pub draft: Option<Arc<GgufFile>>,
-}
-
-impl Default for ModelOptions {
-    fn default() -> Self {
-        let some = |n| NonZeroUsize::new(n).expect("a constant above 0");
-        Self {
-            n_ctx: None,
-            n_parallel: some(4),
-            n_waiting: some(512),
-            n_batch: some(512),
-            step_time: Duration::from_millis(100),
-            n_threads: None,
-            team: None,
-            kv_type: KvType::F16,
-            rope: RopeOptions::default(),
-            draft: None,
-        }
-    }
-}
+pub use options::ModelOptions;
 
 /// Context of a request where neither the caller nor the model asks for less.
 const DEFAULT_N_CTX: usize = 4096;
@@ -130,14 +83,14 @@ impl Model {
             false => (n_ctx.min(n_ctx_train), options.n_batch.get().max(n_ctx), KvType::F32),
         };
         let n_seq = options.n_parallel.get();
-        let cache = cache_options((n_seq, n_ctx), n_batch, ty)?;
-        let team = thread_team(options);
-        let decoder = Decoder::with_spec(spec, &file, device(&team), (cache, n_ctx))?;
+        let cache = CacheOptions::of_sequences((n_seq, n_ctx), n_batch, ty)?;
+        let team = options.thread_team();
+        let decoder = Decoder::with_spec(spec, &file, CpuDevice::with_team(&team), (cache, n_ctx))?;
         let spec = Arc::clone(decoder.spec());
         let limits = Limits { n_seq, n_ctx, n_batch: cache.n_batch, step_time: options.step_time };
         let draft = options.draft.as_ref();
         let draft =
-            draft.map(|draft| load_draft(draft, (&tokenizer, &decoder), &team, (limits, ty)));
+            draft.map(|file| draft::load(file, (&tokenizer, &decoder), &team, (limits, ty)));
         let draft = draft.transpose().map_err(of_draft)?;
         let mut scheduler = Scheduler::new(decoder, tokenizer.clone(), limits);
         if let Some((draft, n_ctx)) = draft {
@@ -282,60 +235,6 @@ impl From<Vec<TokenId>> for Prompt {
     fn from(tokens: Vec<TokenId>) -> Self {
         Self::Tokens(tokens)
     }
-}
-
-/// A cache for `n_seq` sequences of `n_ctx` tokens.
-///
-/// # Errors
-/// Where their product is no number.
-fn cache_options(
-    (n_seq, n_ctx): (usize, usize),
-    n_batch: usize,
-    ty: KvType,
-) -> Result<CacheOptions> {
-    let whole_pages = n_ctx.checked_next_multiple_of(PAGE_LEN);
-    let n_tokens = whole_pages.and_then(|n| n.checked_mul(n_seq)).ok_or_else(|| Error::Option {
-        name: "n_ctx",
-        found: n_ctx.to_string(),
-        allowed: format!("at most {} for {n_seq} requests at once", usize::MAX / n_seq),
-    })?;
-    let mut cache = CacheOptions::new(n_tokens, ty);
-    (cache.n_seq, cache.n_batch) = (n_seq, n_batch.max(n_seq));
-    Ok(cache)
-}
-
-/// Makes a file ready to guess for a model: its decoder, and how much of a text it can read.
-///
-/// # Errors
-/// [`Error::Draft`] where it does not fit the model, and as [`Model::from_gguf`].
-fn load_draft(
-    file: &Arc<GgufFile>,
-    (tokenizer, model): (&Tokenizer, &Decoder<CpuDevice>),
-    team: &Arc<ThreadTeam>,
-    (limits, ty): (Limits, KvType),
-) -> Result<(Decoder<CpuDevice>, usize)> {
-    check_vocab(&Vocab::from_metadata(file.metadata())?, tokenizer.vocab())?;
-    let spec = ModelSpec::from_metadata(file.metadata())?;
-    if !spec.generates() {
-        return Err(DraftError::NotGenerating { architecture: spec.architecture }.into());
-    }
-    let n_ctx = limits.n_ctx.min(spec.n_ctx_train);
-    let cache = cache_options((limits.n_seq, n_ctx), limits.n_batch, ty)?;
-    let decoder = Decoder::with_spec(spec, file, device(team), (cache, n_ctx))?;
-    check_runners(&decoder, model)?;
-    Ok((decoder, n_ctx))
-}
-
-fn thread_team(options: &ModelOptions) -> Arc<ThreadTeam> {
-    match (&options.team, options.n_threads) {
-        (Some(team), _) => Arc::clone(team),
-        (None, Some(n)) => Arc::new(ThreadTeam::new(n.get())),
-        (None, None) => Arc::new(ThreadTeam::with_available()),
-    }
-}
-
-fn device(team: &Arc<ThreadTeam>) -> CpuDevice {
-    CpuDevice::new(Cpu::new(Kernels::detect(), Arc::clone(team)))
 }
 
 /// The engine thread: sleeps while there is nothing to do, ends when nobody can ask any more.
