@@ -1,3 +1,4 @@
+mod random_text;
 mod schemas;
 
 use camelid_gguf::GgufFile;
@@ -5,45 +6,19 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::sampler::{Sampler, SamplerOptions};
+use random_text::RandomModel;
 
 fn tokenizer() -> Tokenizer {
     let file = GgufFile::from_static(camelid_model_tiny::GGUF).unwrap();
     Tokenizer::from_metadata(file.metadata()).unwrap()
 }
 
-/// What comes out when tokens are drawn at random under a grammar; `None` if it does not end
-/// within `n` tokens.
-fn random_text(grammar: &Grammar, seed: u64, n: usize) -> Option<String> {
-    let tokenizer = tokenizer();
-    let mut constraint = GrammarCompiler::default().compile(grammar, &tokenizer).unwrap();
-    let options = SamplerOptions { temperature: 1.0, seed, ..Default::default() };
-    let mut sampler = Sampler::new(options).unwrap();
-    let mut tokens = Vec::new();
-    for _ in 0..n {
-        // Ends are likelier than others, so that strings come to one.
-        let mut logits = vec![0.0f32; tokenizer.vocab().len()];
-        for (id, text, _) in tokenizer.vocab().iter() {
-            if text.contains('"') || text.contains('}') || text.contains(']') {
-                logits[id as usize] = 6.0;
-            }
-        }
-        constraint.mask(&mut logits).unwrap();
-        let token = sampler.sample(&logits, &[]).expect("some token is always allowed");
-        if tokenizer.vocab().is_end_of_generation(token) {
-            return Some(tokenizer.decode(&tokens));
-        }
-        constraint.accept(token).unwrap();
-        tokens.push(token);
-    }
-    None
-}
-
 #[test]
 fn a_choice_is_one_of_the_choices() {
     let choices = ["yes", "no", "may\"be"].map(str::to_owned).to_vec();
+    let model = RandomModel::new();
     for seed in 0..10 {
-        let text = random_text(&Grammar::Choice(choices.clone()), seed, 20).unwrap();
+        let text = model.text(&Grammar::Choice(choices.clone()), seed, 20).unwrap();
         assert!(choices.contains(&text), "{text:?}");
     }
     let none = GrammarCompiler::default().compile(&Grammar::Choice(vec![]), &tokenizer());
@@ -52,8 +27,10 @@ fn a_choice_is_one_of_the_choices() {
 
 #[test]
 fn a_regular_expression_holds_from_beginning_to_end() {
+    let grammar = Grammar::Regex("[0-9]{2}-[a-c]".to_owned());
+    let model = RandomModel::new();
     for seed in 0..10 {
-        let text = random_text(&Grammar::Regex("[0-9]{2}-[a-c]".to_owned()), seed, 20).unwrap();
+        let text = model.text(&grammar, seed, 20).unwrap();
         let (digits, letter) = text.split_once('-').unwrap();
         assert!(digits.len() == 2 && digits.bytes().all(|b| b.is_ascii_digit()), "{text:?}");
         assert!(["a", "b", "c"].contains(&letter), "{text:?}");
@@ -63,7 +40,7 @@ fn a_regular_expression_holds_from_beginning_to_end() {
 #[test]
 fn a_lark_grammar_is_followed() {
     let grammar = Grammar::Lark("start: \"a\" (\"b\" | \"c\") \"d\"".to_owned());
-    let text = random_text(&grammar, 1, 20).unwrap();
+    let text = RandomModel::new().text(&grammar, 1, 20).unwrap();
     assert!(["abd", "acd"].contains(&text.as_str()), "{text:?}");
 }
 
@@ -71,7 +48,8 @@ fn a_lark_grammar_is_followed() {
 fn a_grammar_in_gbnf_is_followed() {
     let list = "root ::= \"[\" (item (\",\" item)*)? \"]\"\nitem ::= [0-9]{1,3} | root";
     let grammar = Grammar::Gbnf(list.to_owned());
-    let texts: Vec<String> = (0..10).filter_map(|seed| random_text(&grammar, seed, 200)).collect();
+    let model = RandomModel::new();
+    let texts: Vec<String> = (0..10).filter_map(|seed| model.text(&grammar, seed, 200)).collect();
     assert!(!texts.is_empty());
     for text in texts {
         let digits: Vec<&str> = text.split(|c: char| !c.is_ascii_digit()).collect();
@@ -156,7 +134,7 @@ proptest! {
             "required": ["name", "age"],
             "additionalProperties": false,
         });
-        let text = random_text(&Grammar::JsonSchema(schema), seed, 600);
+        let text = RandomModel::new().text(&Grammar::JsonSchema(schema), seed, 600);
         if let Some(text) = text {
             let value: Value = serde_json::from_str(&text).unwrap();
             prop_assert!(value["name"].as_str().unwrap().chars().count() <= 8);

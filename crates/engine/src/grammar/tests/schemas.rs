@@ -79,63 +79,14 @@ const PATTERNS: &[&str] = &[
     "^[A-F0-9]{2}(:[A-F0-9]{2}){0,3}$",
 ];
 
-/// Logits without a meaning, in which what closes something is likely.
-struct RandomModel {
-    closes: Vec<bool>,
-    dice: Dice,
-}
-
-impl RandomModel {
-    fn new(tokenizer: &Tokenizer, seed: u64) -> Self {
-        let closes = |text: &str| text.contains(['"', '}', ']', ',']);
-        Self {
-            closes: tokenizer.vocab().iter().map(|(_, text, _)| closes(text)).collect(),
-            dice: Dice(Xoshiro256PlusPlus::seed_from_u64(seed)),
-        }
-    }
-
-    fn logits(&mut self) -> Vec<f32> {
-        let mut random = || (self.dice.0.next_u64() >> 40) as f32 / (1 << 22) as f32;
-        self.closes.iter().map(|&closes| random() + if closes { 5.0 } else { 0.0 }).collect()
-    }
-}
-
-/// A text under a schema, with the tokens that are forced taken as they are in every other one.
-fn text_under(
-    schema: &Value,
-    (compiler, tokenizer): (&GrammarCompiler, &Tokenizer),
-    seed: u64,
-) -> Option<String> {
-    let mut constraint = compiler.compile(&Grammar::JsonSchema(schema.clone()), tokenizer).unwrap();
-    let mut model = RandomModel::new(tokenizer, seed);
-    let options = SamplerOptions { temperature: 1.0, seed, ..Default::default() };
-    let mut sampler = Sampler::new(options).unwrap();
-    let mut tokens = Vec::new();
-    while tokens.len() < MAX_TOKENS {
-        let forced = if seed.is_multiple_of(2) { constraint.forced() } else { Vec::new() };
-        for token in forced {
-            constraint.accept(token).unwrap();
-            tokens.push(token);
-        }
-        let mut logits = model.logits();
-        constraint.mask(&mut logits).unwrap();
-        let token = sampler.sample(&logits, &[]).expect("some token is always allowed");
-        if tokenizer.vocab().is_end_of_generation(token) {
-            return Some(tokenizer.decode(&tokens));
-        }
-        constraint.accept(token).unwrap();
-        tokens.push(token);
-    }
-    None
-}
-
 #[test]
 fn what_is_written_under_a_schema_satisfies_it() {
-    let (compiler, tokenizer) = (GrammarCompiler::default(), tokenizer());
+    let model = RandomModel::new();
     let mut n_ended = 0;
     for seed in 0..N_SCHEMAS {
         let schema = Dice(Xoshiro256PlusPlus::seed_from_u64(seed)).object(2);
-        let Some(text) = text_under(&schema, (&compiler, &tokenizer), seed) else { continue };
+        let grammar = Grammar::JsonSchema(schema.clone());
+        let Some(text) = model.text(&grammar, seed, MAX_TOKENS) else { continue };
         let value: Value = serde_json::from_str(&text)
             .unwrap_or_else(|error| panic!("{error}: {text:?} under {schema}"));
         let validator = jsonschema::validator_for(&schema).expect("the schema is one");
