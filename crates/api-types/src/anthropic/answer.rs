@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::ollama::Metrics;
+use crate::ollama::{Metrics, is_default};
 
 /// An assistant's turn.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -67,6 +67,13 @@ pub struct MessageUsage {
     /// In the prompt, computed for an earlier request; not written where there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache_read_input_tokens: Option<u64>,
+    /// Left out of the prompt because they did not fit the context; not written where there are none.
+    /// Not Anthropic's.
+    #[serde(skip_serializing_if = "is_default")]
+    pub dropped_input_tokens: u64,
+    /// The same of messages. Not Anthropic's.
+    #[serde(skip_serializing_if = "is_default")]
+    pub dropped_messages: u64,
 }
 
 impl From<&Metrics> for MessageUsage {
@@ -76,6 +83,8 @@ impl From<&Metrics> for MessageUsage {
             input_tokens: metrics.prompt_eval_count.saturating_sub(cached),
             output_tokens: metrics.eval_count,
             cache_read_input_tokens: (cached > 0).then_some(cached),
+            dropped_input_tokens: metrics.prompt_dropped_count,
+            dropped_messages: metrics.messages_dropped_count,
         }
     }
 }

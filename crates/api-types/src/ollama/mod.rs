@@ -56,6 +56,8 @@ pub use tool::{PropertyType, Tool, ToolFunction, ToolParameters, ToolProperty};
 pub use tool_choice::ToolChoice;
 pub use version::VersionResponse;
 
+pub(crate) use presence::is_default;
+
 /// The first text unless it is empty.
 fn either<'a>(first: &'a str, second: &'a str) -> &'a str {
     if first.is_empty() { second } else { first }

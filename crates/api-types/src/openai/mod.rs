@@ -29,8 +29,8 @@ pub use embedding::{Embedding, EmbeddingList, EmbeddingRequest, EmbeddingUsage, 
 pub use error::{ErrorBody, ErrorDetail};
 pub use model::{Model, ModelList};
 pub use response::{
-    IncompleteDetails, InputTokensDetails, OutputTokensDetails, Response, ResponseReasoning,
-    ResponseUsage, ResponsesRequest, TextFormat,
+    IncompleteDetails, OutputTokensDetails, Response, ResponseReasoning, ResponseUsage,
+    ResponsesRequest, TextFormat,
 };
 pub use response_event::ResponseEvent;
 pub use response_format::{JsonSchemaFormat, ResponseFormat};

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{OutputItem, Reasoning, ResponseFormat};
+use super::{OutputItem, PromptTokensDetails, Reasoning, ResponseFormat};
 use crate::ollama::{KeepAlive, ToolChoice};
 
 /// A turn to take. The whole conversation stands in the request: nothing is kept between two.
@@ -164,18 +164,9 @@ pub struct ResponseUsage {
     /// In both.
     pub total_tokens: u64,
     /// More about the prompt.
-    pub input_tokens_details: InputTokensDetails,
+    pub input_tokens_details: PromptTokensDetails,
     /// More about the answer.
     pub output_tokens_details: OutputTokensDetails,
-}
-
-/// More about a prompt's tokens.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(default)]
-pub struct InputTokensDetails {
-    /// How many had been computed for an earlier request.
-    pub cached_tokens: u64,
 }
 
 /// More about an answer's tokens.

@@ -37,6 +37,10 @@ pub struct ResponseFormat {
 pub struct JsonSchemaFormat {
     /// What it is called.
     pub name: String,
+    /// What it is for; not looked at.
+    pub description: String,
+    /// Not looked at: a schema is always obeyed to the letter.
+    pub strict: Option<bool>,
     /// The schema.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub schema: Option<Map<String, Value>>,

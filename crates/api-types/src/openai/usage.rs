@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ollama::Metrics;
+use crate::ollama::{Metrics, is_default};
 
 /// Counts of tokens.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,7 +15,7 @@ pub struct Usage {
     pub completion_tokens: u64,
     /// In both.
     pub total_tokens: u64,
-    /// More about the prompt; not written where nothing of it was cached.
+    /// More about the prompt; not written where nothing of it was cached or left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prompt_tokens_details: Option<PromptTokensDetails>,
 }
@@ -27,19 +27,50 @@ pub struct Usage {
 pub struct PromptTokensDetails {
     /// How many had been computed for an earlier request.
     pub cached_tokens: u64,
+    /// How many were left out because they did not fit the context; not written where none were.
+    /// Not OpenAI's.
+    #[serde(skip_serializing_if = "is_default")]
+    pub dropped_tokens: u64,
+    /// The same of messages. Not OpenAI's.
+    #[serde(skip_serializing_if = "is_default")]
+    pub dropped_messages: u64,
+}
+
+impl From<&Metrics> for PromptTokensDetails {
+    fn from(metrics: &Metrics) -> Self {
+        Self {
+            cached_tokens: metrics.prompt_cached_count,
+            dropped_tokens: metrics.prompt_dropped_count,
+            dropped_messages: metrics.messages_dropped_count,
+        }
+    }
+}
+
+impl PromptTokensDetails {
+    /// Both together.
+    fn plus(self, other: Self) -> Self {
+        Self {
+            cached_tokens: self.cached_tokens.saturating_add(other.cached_tokens),
+            dropped_tokens: self.dropped_tokens.saturating_add(other.dropped_tokens),
+            dropped_messages: self.dropped_messages.saturating_add(other.dropped_messages),
+        }
+    }
+
+    /// `None` where there is nothing to tell.
+    fn unless_empty(self) -> Option<Self> {
+        (!is_default(&self)).then_some(self)
+    }
 }
 
 impl Usage {
     /// The counts of one answer.
     pub fn of(metrics: &Metrics) -> Self {
         let (prompt, completion) = (metrics.prompt_eval_count, metrics.eval_count);
-        let cached_tokens = metrics.prompt_cached_count;
         Self {
             prompt_tokens: prompt,
             completion_tokens: completion,
             total_tokens: prompt.saturating_add(completion),
-            prompt_tokens_details: (cached_tokens > 0)
-                .then_some(PromptTokensDetails { cached_tokens }),
+            prompt_tokens_details: PromptTokensDetails::from(metrics).unless_empty(),
         }
     }
 
@@ -51,13 +82,11 @@ impl Usage {
 
     /// Counts the answers to another prompt.
     pub fn add(&mut self, other: Self) {
-        let cached = |usage: Self| usage.prompt_tokens_details.map_or(0, |d| d.cached_tokens);
-        let cached_tokens = cached(*self).saturating_add(cached(other));
+        let details = |usage: Self| usage.prompt_tokens_details.unwrap_or_default();
+        self.prompt_tokens_details = details(*self).plus(details(other)).unless_empty();
         self.prompt_tokens = self.prompt_tokens.saturating_add(other.prompt_tokens);
         self.completion_tokens = self.completion_tokens.saturating_add(other.completion_tokens);
         self.total_tokens = self.total_tokens.saturating_add(other.total_tokens);
-        self.prompt_tokens_details =
-            (cached_tokens > 0).then_some(PromptTokensDetails { cached_tokens });
     }
 }
 
@@ -74,5 +103,19 @@ mod tests {
         usage.add(Usage::of(&Metrics { prompt_cached_count: 4, ..metrics }));
         assert_eq!((usage.prompt_tokens, usage.total_tokens), (10, 19));
         assert_eq!(usage.prompt_tokens_details.map(|d| d.cached_tokens), Some(4));
+    }
+
+    #[test]
+    fn what_was_left_out_is_told_and_nothing_where_all_fits() {
+        let metrics = Metrics { prompt_eval_count: 5, ..Metrics::default() };
+        assert_eq!(Usage::of(&metrics).prompt_tokens_details, None);
+        let cut = Metrics { prompt_dropped_count: 7, messages_dropped_count: 2, ..metrics };
+        let mut usage = Usage::of(&cut);
+        usage.add(Usage::of(&cut));
+        let details = serde_json::to_value(usage.prompt_tokens_details).expect("plain data");
+        let want = serde_json::json!({
+            "cached_tokens": 0, "dropped_tokens": 14, "dropped_messages": 4
+        });
+        assert_eq!(details, want);
     }
 }

@@ -5,8 +5,8 @@
 
 use camelid_api_types::ollama::{ChatResponse, DoneReason, Logprob, Metrics, ToolCall};
 use camelid_api_types::openai::{
-    IncompleteDetails, InputTokensDetails, OutputContent, OutputItem, Response, ResponseEvent,
-    ResponseUsage, SummaryText,
+    IncompleteDetails, OutputContent, OutputItem, Response, ResponseEvent, ResponseUsage,
+    SummaryText,
 };
 use camelid_api_types::{ApiError, Timestamp, json};
 use serde::Serialize;
@@ -273,7 +273,7 @@ fn usage(metrics: &Metrics) -> ResponseUsage {
         input_tokens: input,
         output_tokens: output,
         total_tokens: input.saturating_add(output),
-        input_tokens_details: InputTokensDetails { cached_tokens: metrics.prompt_cached_count },
+        input_tokens_details: metrics.into(),
         ..ResponseUsage::default()
     }
 }

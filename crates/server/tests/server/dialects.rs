@@ -178,3 +178,26 @@ async fn documents_to_rerank_are_scored_by_the_cosine_of_embeddings() {
     assert!((score(1) - cosine).abs() < 1e-4 && cosine < 0.999, "{answer}, {cosine}");
     assert_eq!(answer["usage"]["total_tokens"], embedded["prompt_eval_count"]);
 }
+
+/// What does not fit is left out, oldest first, and every dialect's usage tells how much.
+#[tokio::test]
+async fn what_was_left_out_of_a_prompt_is_told_in_every_dialect() {
+    let mut config = RuntimeConfig::default();
+    config.n_ctx = 64;
+    let router = router(Arc::new(Runtime::new(Catalog::bundled(), config)), Config::default());
+    let long = "the cat sat on the mat and ".repeat(8);
+    let turns = [("user", long.as_str()), ("assistant", &long), ("user", "Hi")];
+    let messages =
+        turns.map(|(role, content)| serde_json::json!({"role": role, "content": content}));
+    for (path, conversation, told_at) in [
+        ("/v1/chat/completions", "messages", "/usage/prompt_tokens_details/dropped_messages"),
+        ("/v1/responses", "input", "/usage/input_tokens_details/dropped_messages"),
+        ("/v1/messages", "messages", "/usage/dropped_messages"),
+    ] {
+        let mut request = serde_json::json!({"model": "tiny", "max_tokens": 4});
+        request[conversation] = messages.as_slice().into();
+        let reply = post(&router, path, request.to_string()).await;
+        let answer: Value = serde_json::from_str(&reply.body).expect("JSON");
+        assert_eq!(answer.pointer(told_at).and_then(Value::as_u64), Some(2), "{path}: {answer}");
+    }
+}
