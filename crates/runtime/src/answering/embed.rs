@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use super::options;
 use crate::{
     catalog::Entry,
-    error::{from_engine, with_causes},
+    error::{from_engine, told},
     runtime::{Runtime, reference},
     scheduling::{Lease, Loaded, Needs},
 };
@@ -133,6 +133,6 @@ pub(super) fn refused(error: &Error) -> ApiError {
             ApiError::bad_request("the input length exceeds the context length")
         }
         Error::QueueFull { .. } => from_engine(error),
-        error => ApiError::bad_request(with_causes(error)),
+        error => ApiError::bad_request(told(error)),
     }
 }

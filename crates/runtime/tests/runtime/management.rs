@@ -4,8 +4,8 @@ use camelid_api_types::{
     ApiError, BlobOutcome, ErrorKind, Service,
     ollama::{
         ChatResponse, CopyRequest, CreateRequest, DeleteRequest, EmbedInput, EmbedRequest,
-        EmbeddingsRequest, Format, KeepAlive, Message, ProgressResponse, PullRequest, PushRequest,
-        ShowRequest, Think,
+        EmbeddingsRequest, Format, GenerateRequest, KeepAlive, Message, ProgressResponse,
+        PullRequest, PushRequest, ShowRequest, Think,
     },
 };
 use camelid_runtime::{
@@ -291,4 +291,31 @@ async fn a_model_that_thinks_answers_in_its_form_afterwards() {
     (request.think, request.format) = (None, Some(Format::Regex("(".into())));
     let error = runtime.chat(request).await.map(drop).unwrap_err();
     assert_eq!(error.kind, ErrorKind::BadRequest, "it is told before anything is generated");
+}
+
+#[tokio::test]
+async fn nobody_who_asks_is_told_where_the_store_lies() {
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = runtime(&folder);
+    create(&runtime, from_tiny("broken")).await.unwrap();
+    let manifest = folder.path().join("manifests/registry.ollama.ai/library/broken/latest");
+    std::fs::write(manifest, "{").unwrap();
+    let show = ShowRequest { model: "broken".into(), ..ShowRequest::default() };
+    let copy = CopyRequest { source: "broken".into(), destination: "other".into() };
+    let refused = [
+        runtime.show(show).await.map(drop),
+        runtime.copy(copy).await,
+        runtime
+            .generate(GenerateRequest { model: "broken".into(), ..generate_request("Hi") })
+            .await
+            .map(drop),
+        create(&runtime, CreateRequest { from: "broken".into(), ..from_tiny("other") })
+            .await
+            .map(drop),
+    ];
+    for refused in refused {
+        let message = refused.unwrap_err().message;
+        assert!(message.contains("the model's manifest: "), "{message}");
+        assert!(!message.contains(folder.path().to_str().unwrap()), "{message}");
+    }
 }

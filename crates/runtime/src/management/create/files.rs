@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 use super::{Draft, Order, Part};
 use crate::{
-    error::{internal_error, with_causes},
+    error::{internal_error, told},
     management::{
         blobs,
         job::Reporter,
@@ -149,7 +149,7 @@ fn open(path: &Path) -> Result<GgufFile, ApiError> {
     if read.is_err() || &magic != MAGIC {
         return Err(ApiError::bad_request("supplied file was not in GGUF format"));
     }
-    let wrong = |error| ApiError::bad_request(with_causes(&error));
+    let wrong = |error| ApiError::bad_request(told(&error));
     let file = GgufFile::open(path).map_err(wrong)?;
     file.require_architecture().map_err(wrong)?;
     Ok(file)
@@ -157,7 +157,7 @@ fn open(path: &Path) -> Result<GgufFile, ApiError> {
 
 /// What sort of layer a GGUF file is.
 fn media_type_of(metadata: Metadata<'_>) -> Result<&'static str, ApiError> {
-    let wrong = |error| ApiError::bad_request(with_causes(&error));
+    let wrong = |error| ApiError::bad_request(told(&error));
     let architecture = metadata.require_architecture().map_err(wrong)?;
     let count = |key: &str| metadata.get_usize(&format!("{architecture}.{key}")).map_err(wrong);
     let kind = metadata.get_as::<&str>("general.type").map_err(wrong)?.unwrap_or_default();
@@ -179,7 +179,7 @@ fn add_template(
     report: &Reporter,
 ) -> Result<(), ApiError> {
     let source = file.metadata().get_as::<&str>("tokenizer.chat_template");
-    let source = source.map_err(|error| ApiError::bad_request(with_causes(&error)))?;
+    let source = source.map_err(|error| ApiError::bad_request(told(&error)))?;
     let Some(shipped) = source.and_then(ShippedTemplate::recognize) else { return Ok(()) };
     report.status(format!("using autodetected template {}", shipped.name));
     let blob = put_bytes(writer, shipped.text.as_bytes())?;

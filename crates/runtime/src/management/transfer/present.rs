@@ -15,7 +15,7 @@ use camelid_registry::{
 };
 
 use crate::{
-    error::with_causes,
+    error::told,
     management::job::{Job, Reporter},
     runtime::{Runtime, reference},
 };
@@ -163,8 +163,8 @@ fn from_transfer(error: &TransferError) -> ApiError {
         // In the words that clients look for.
         TransferError::NotFound { .. } => "file does not exist".to_owned(),
         TransferError::Unauthorized { .. } => "unauthorized: access denied".to_owned(),
-        TransferError::Manifest { source, .. } => with_causes(source),
-        error => with_causes(error),
+        TransferError::Manifest { source, .. } => told(source),
+        error => told(error),
     };
     ApiError::new(kind, message)
 }
