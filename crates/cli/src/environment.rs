@@ -30,6 +30,8 @@ pub(crate) struct Environment {
     pub(crate) is_offline: bool,
     /// `OLLAMA_KEEP_ALIVE`: how long an idle model stays.
     pub(crate) keep_alive: Option<KeepAlive>,
+    /// `CAMELID_HOSTS`: further names and addresses that lead to the server, or `*` for any.
+    pub(crate) hosts: Vec<String>,
     /// `OLLAMA_ORIGINS`: further web pages that may call the server.
     pub(crate) origins: String,
     /// `OLLAMA_MODELS`: the store's folder.
@@ -113,6 +115,7 @@ impl Environment {
             keeps_unused: is_on(&value("OLLAMA_NOPRUNE")),
             is_offline: is_on(&value("CAMELID_OFFLINE")),
             keep_alive: value("OLLAMA_KEEP_ALIVE").parse().ok(),
+            hosts: list(&value("CAMELID_HOSTS")),
             origins: value("OLLAMA_ORIGINS"),
             models: None,
             home: None,
@@ -120,6 +123,11 @@ impl Environment {
             warnings,
         }
     }
+}
+
+/// What stands between commas.
+fn list(text: &str) -> Vec<String> {
+    text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
 }
 
 /// Text that is no truth value is taken for "yes".
@@ -169,6 +177,13 @@ mod tests {
         assert_eq!((env.n_parallel, env.n_ctx), (None, None));
         let want = "OLLAMA_NUM_PARALLEL: `many` is not a count, using the default";
         assert_eq!(env.warnings, [want]);
+    }
+
+    #[test]
+    fn hosts_are_a_list() {
+        assert!(read(&[]).hosts.is_empty());
+        let env = read(&[("CAMELID_HOSTS", "llm.example, 203.0.113.8,")]);
+        assert_eq!(env.hosts, ["llm.example", "203.0.113.8"]);
     }
 
     #[test]

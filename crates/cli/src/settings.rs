@@ -26,6 +26,7 @@ pub(crate) struct Settings {
     kv_cache_type: Option<String>,
     keep_unused_blobs: Option<bool>,
     offline: Option<bool>,
+    hosts: Vec<String>,
     origins: Vec<String>,
     debug: Option<u8>,
     /// How the log is written.
@@ -139,6 +140,7 @@ impl Settings {
     /// What stands for an environment variable that is not set.
     pub(crate) fn variable(&self, name: &str) -> Option<String> {
         let number = |n: Option<u64>| n.map(|n| n.to_string());
+        let list = |items: &[String]| (!items.is_empty()).then(|| items.join(","));
         match name {
             "OLLAMA_HOST" => self.host.clone(),
             "OLLAMA_KEEP_ALIVE" => self.keep_alive.clone(),
@@ -149,7 +151,8 @@ impl Settings {
             "OLLAMA_KV_CACHE_TYPE" => self.kv_cache_type.clone(),
             "OLLAMA_NOPRUNE" => self.keep_unused_blobs.map(|keep| keep.to_string()),
             "CAMELID_OFFLINE" => self.offline.map(|offline| offline.to_string()),
-            "OLLAMA_ORIGINS" => (!self.origins.is_empty()).then(|| self.origins.join(",")),
+            "CAMELID_HOSTS" => list(&self.hosts),
+            "OLLAMA_ORIGINS" => list(&self.origins),
             "OLLAMA_DEBUG" => self.debug.map(|level| level.to_string()),
             _ => None,
         }
@@ -297,6 +300,7 @@ mod tests {
             "OLLAMA_KV_CACHE_TYPE",
             "OLLAMA_NOPRUNE",
             "CAMELID_OFFLINE",
+            "CAMELID_HOSTS",
             "OLLAMA_ORIGINS",
             "OLLAMA_DEBUG",
         ] {

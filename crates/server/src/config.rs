@@ -8,7 +8,8 @@ pub struct Config {
     /// Which web pages may talk to the server.
     pub origins: Origins,
     /// Which names the server answers to; `None` answers to every name, as a server must that
-    /// listens on other interfaces than loopback. See [`HostFilter::for_listener`].
+    /// listens on other interfaces than loopback and was not told its names. See
+    /// [`HostFilter::for_listener`].
     pub host_filter: Option<HostFilter>,
     /// The largest request body that is read, in bytes.
     pub max_body_bytes: usize,

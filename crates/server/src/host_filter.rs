@@ -2,7 +2,8 @@
 //!
 //! A web page may point its own name at 127.0.0.1 and then talk to a server there as if it were the
 //! page's own. The browser still sends that name in `Host`, so a server on the loopback interface
-//! answers only to names and addresses that belong to this machine or its private network.
+//! answers only to names and addresses that belong to this machine or its private network. On other
+//! interfaces any name may rightly lead to it, unless it is told which do.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -12,14 +13,17 @@ use axum::http::{Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+/// The name that stands for all names.
+const ANY: &str = "*";
+
 /// Names that lead to no public server.
 const LOCAL_SUFFIXES: [&str; 3] = [".localhost", ".local", ".internal"];
 
-/// Which hosts a server on the loopback interface answers to.
+/// Which hosts a server answers to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HostFilter {
-    /// The machine's own name, allowed too.
-    pub machine_name: Option<String>,
+    /// Names that are allowed besides those that lead to no public server.
+    pub names: Vec<String>,
     /// The addresses of the machine's interfaces, allowed besides loopback and private ones.
     pub local_addresses: Vec<IpAddr>,
 }
@@ -35,10 +39,24 @@ enum HostDecision {
 }
 
 impl HostFilter {
-    /// The filter for a server that listens on `address`: one for the loopback interface, none for
-    /// others, where any name may rightly lead.
-    pub fn for_listener(address: SocketAddr) -> Option<Self> {
-        address.ip().to_canonical().is_loopback().then(Self::default)
+    /// The filter for a server that listens on `address` and answers to `hosts`, names and addresses,
+    /// as well. Without any there is a filter for the loopback interface only, and with `*` among them
+    /// none at all.
+    pub fn for_listener(address: SocketAddr, hosts: &[String]) -> Option<Self> {
+        let is_loopback = address.ip().to_canonical().is_loopback();
+        let answers_to_all =
+            hosts.iter().any(|host| host == ANY) || (hosts.is_empty() && !is_loopback);
+        if answers_to_all {
+            return None;
+        }
+        let mut filter = Self::default();
+        for host in hosts {
+            match host.parse::<IpAddr>() {
+                Ok(address) => filter.local_addresses.push(address),
+                Err(_) => filter.names.push(host.clone()),
+            }
+        }
+        Some(filter)
     }
 
     /// Decides about a `Host`, with or without its port.
@@ -66,7 +84,7 @@ impl HostFilter {
     fn is_own_name(&self, host: &str) -> bool {
         host.is_empty()
             || host == "localhost"
-            || self.machine_name.as_deref().is_some_and(|name| host.eq_ignore_ascii_case(name))
+            || self.names.iter().any(|name| host.eq_ignore_ascii_case(name))
             || LOCAL_SUFFIXES.iter().any(|suffix| host.ends_with(suffix))
     }
 }
@@ -121,7 +139,7 @@ mod tests {
     #[test]
     fn hosts_are_judged() {
         let filter = HostFilter {
-            machine_name: Some("Desk".to_owned()),
+            names: vec!["Desk".to_owned()],
             local_addresses: vec!["203.0.113.7".parse().expect("an address")],
         };
         let cases = [
@@ -159,11 +177,27 @@ mod tests {
     }
 
     #[test]
-    fn only_loopback_listeners_filter() {
-        let filter = |address: &str| HostFilter::for_listener(address.parse().expect(address));
+    fn only_loopback_listeners_filter_unless_they_are_told_to() {
+        let filter = |address: &str| HostFilter::for_listener(address.parse().expect(address), &[]);
         assert!(filter("127.0.0.1:1").is_some());
         assert!(filter("[::1]:1").is_some());
         assert!(filter("0.0.0.0:1").is_none());
         assert!(filter("192.168.0.2:1").is_none());
+    }
+
+    #[test]
+    fn a_server_on_any_interface_answers_to_what_it_is_told() {
+        let filter = |address: &str, hosts: &[&str]| {
+            let hosts: Vec<String> = hosts.iter().map(|&host| host.to_owned()).collect();
+            HostFilter::for_listener(address.parse().expect(address), &hosts)
+        };
+        for address in ["0.0.0.0:1", "127.0.0.1:1"] {
+            let filter = filter(address, &["llm.example", "203.0.113.8"]).expect("a filter");
+            assert_eq!(filter.decide("LLM.example:443"), Name);
+            assert_eq!(filter.decide("203.0.113.8"), Address);
+            assert_eq!(filter.decide("127.0.0.1"), Address);
+            assert_eq!(filter.decide("evil.example"), Refused);
+        }
+        assert!(filter("127.0.0.1:1", &["llm.example", "*"]).is_none());
     }
 }

@@ -32,9 +32,9 @@ pub(crate) async fn serve(environment: &Environment, settings: &Settings) -> Res
     };
     let config = Config {
         origins: Origins::with_extra(&environment.origins).context("OLLAMA_ORIGINS")?,
-        host_filter: HostFilter::for_listener(address).map(|filter| HostFilter {
-            machine_name: gethostname::gethostname().into_string().ok(),
-            ..filter
+        host_filter: HostFilter::for_listener(address, &environment.hosts).map(|mut filter| {
+            filter.names.extend(gethostname::gethostname().into_string());
+            filter
         }),
         max_body_bytes: settings.max_body_bytes(),
         keys,
