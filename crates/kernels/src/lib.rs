@@ -53,6 +53,7 @@ mod norm;
 mod quantize;
 mod recurrent;
 mod rope;
+mod row_span;
 mod scalar;
 #[cfg(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
 mod series;

@@ -13,8 +13,9 @@ use crate::aarch64;
 use crate::activation::{ActivationPanel, GROUP, PanelSpec};
 use crate::block::{BlockFormat, FloatType};
 use crate::matmul::FloatBand;
+use crate::row_span::RowSpan;
 use crate::scalar::{self, FloatRows, MAX_K, Running, Sigmoid, TileShape};
-use crate::tile::{PANEL, RowLanes, TILE_ROWS, Tile};
+use crate::tile::{PANEL, RowLanes, Tile};
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 use crate::x86_64::{avx2, avx512};
 
@@ -38,9 +39,9 @@ pub struct Kernels {
     mul_tile: unsafe fn(&Tile, TileShape, &[ActivationPanel], &mut [RowLanes]),
 }
 
-/// `format`, `rows`, `x`, `sums`, `tile` of [`Kernels::mul_rows`].
+/// `format`, `span`, `x`, `sums`, `tile` of [`Kernels::mul_rows`].
 type MulRowsFn =
-    unsafe fn(&BlockFormat, &[&[u8]; TILE_ROWS], &[ActivationPanel], &mut [RowLanes], &mut Tile);
+    unsafe fn(&BlockFormat, &RowSpan<'_>, &[ActivationPanel], &mut [RowLanes], &mut Tile);
 
 /// `n`, `a`, `b`, `c` of [`Kernels::gemm`].
 type GemmFn = unsafe fn(usize, &[[f32; MAX_K]], FloatRows<'_>, &mut [f32]);
@@ -296,26 +297,26 @@ impl Kernels {
         unsafe { (self.prefetch)(x.as_ptr().cast(), size_of_val(x)) }
     }
 
-    /// Multiplies the same panel of 16 rows with each token's activations and adds the products to
-    /// that token's sums: the same bits in every row.
+    /// Multiplies a span of 16 rows with each token's activations and adds the products to that
+    /// token's sums: the same bits in every row.
     ///
-    /// Shapes: `x` and `sums` are `[n_tokens]`; each of `rows` is as many whole blocks, a panel's
-    /// at most. `tile` is room to work in.
+    /// Shapes: `x` is `[n_panels, n_tokens]`, `sums` is `[n_tokens]`; each of the span's rows is as
+    /// many whole blocks. `tile` is room to work in.
     #[expect(unsafe_code, reason = "calls the row's routine")]
     pub(crate) fn mul_rows(
         &self,
         format: &BlockFormat,
-        rows: &[&[u8]; TILE_ROWS],
+        span: &RowSpan<'_>,
         x: &[ActivationPanel],
         sums: &mut [RowLanes],
         tile: &mut Tile,
     ) {
-        let n_bytes = rows[0].len();
-        assert!(n_bytes.is_multiple_of(format.bytes) && n_bytes <= format.panel_bytes());
-        assert!(rows.iter().all(|row| row.len() == n_bytes));
-        assert_eq!(x.len(), sums.len());
+        let n_bytes = span.n_bytes();
+        assert!(n_bytes.is_multiple_of(format.bytes));
+        assert!(span.rows.iter().all(|row| row.len() == n_bytes));
+        assert_eq!(x.len(), n_bytes.div_ceil(format.panel_bytes()) * sums.len());
         // SAFETY: rows are handed out only where the CPU has their instructions.
-        unsafe { (self.mul_rows)(format, rows, x, sums, tile) }
+        unsafe { (self.mul_rows)(format, span, x, sums, tile) }
     }
 
     /// Adds a tile's products with each token's activations to the token's sums.

@@ -4,8 +4,9 @@ use super::bytes::{Baseline, DotProd, I8mm};
 use super::{rows, tile};
 use crate::activation::ActivationPanel;
 use crate::block::BlockFormat;
+use crate::row_span::RowSpan;
 use crate::scalar::TileShape;
-use crate::tile::{RowLanes, TILE_ROWS, Tile};
+use crate::tile::{RowLanes, Tile};
 
 macro_rules! integer_products {
     ($features:literal, $dot:expr) => {
@@ -15,12 +16,12 @@ macro_rules! integer_products {
         #[target_feature(enable = $features)]
         pub(crate) fn mul_rows(
             format: &BlockFormat,
-            rows: &[&[u8]; TILE_ROWS],
+            span: &RowSpan<'_>,
             x: &[ActivationPanel],
             sums: &mut [RowLanes],
             tile: &mut Tile,
         ) {
-            rows::mul_rows($dot, (format, rows), (x, sums), tile);
+            rows::mul_rows($dot, (format, span), (x, sums), tile);
         }
 
         /// See [`crate::scalar::mul_tile`]; the same bits.

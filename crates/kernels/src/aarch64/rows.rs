@@ -9,7 +9,7 @@ use std::arch::aarch64::*;
 
 use camelid_gguf::TensorType;
 
-use super::bytes::Dot;
+use super::bytes::{Dot, prefetch};
 use super::codes::{self, Codes};
 use super::factors::{self, RowFactors};
 use super::mem::load_i8;
@@ -17,12 +17,30 @@ use super::tile::{Factors, add_share, finish, mul_tile, sign, start};
 use super::unpack::{Rows, unpack_any, unpack_codes};
 use crate::activation::ActivationPanel;
 use crate::block::{BlockFormat, IQ4_CODES};
+use crate::row_span::RowSpan;
 use crate::scalar::TileShape;
 use crate::tile::{RowLanes, Tile};
 
 /// See [`crate::scalar::mul_rows`]; the same bits.
 #[target_feature(enable = "neon")]
 pub(super) fn mul_rows<D: Dot>(
+    dot: D,
+    (format, span): (&BlockFormat, &RowSpan<'_>),
+    (x, sums): (&[ActivationPanel], &mut [RowLanes]),
+    tile: &mut Tile,
+) {
+    for (panel, x) in span.panels(format.panel_bytes(), x, sums.len()) {
+        // In two parts, as the CPU holds a few dozen requests.
+        let (ahead, later) = panel.ahead.split_at(panel.ahead.len() / 2);
+        prefetch(ahead.as_ptr(), ahead.len());
+        mul_panel(dot, (format, &panel.rows), (x, sums), tile);
+        prefetch(later.as_ptr(), later.len());
+    }
+}
+
+/// Multiplies a panel.
+#[target_feature(enable = "neon")]
+fn mul_panel<D: Dot>(
     dot: D,
     (format, rows): (&BlockFormat, &Rows<'_>),
     (x, sums): (&[ActivationPanel], &mut [RowLanes]),

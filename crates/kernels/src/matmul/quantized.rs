@@ -18,6 +18,7 @@ use super::Band;
 use crate::activation::ActivationPanel;
 use crate::block::BlockFormat;
 use crate::matrix::Matrix;
+use crate::row_span::RowSpan;
 use crate::table::Kernels;
 use crate::tile::{PANEL, RowLanes, TILE_ROWS, Tile};
 
@@ -74,23 +75,24 @@ impl Grid<'_> {
     /// The same with some rows of tiles.
     fn multiply_strip(&self, tile_rows: Range<usize>, first_token: usize, out: &mut [&mut [f32]]) {
         let n_tokens = out.len();
-        let n_panels = self.activations.len() / self.n_tokens;
         let mut tile = Tile::default();
         let mut sums = SUMS.take();
         sums.clear();
         sums.resize(tile_rows.len() * n_tokens, RowLanes([0.0; TILE_ROWS]));
-        let mut step = |tile_row: usize, panel_idx: usize| {
-            let x = &self.activations[panel_idx * self.n_tokens + first_token..][..n_tokens];
-            let sums = &mut sums[(tile_row - tile_rows.start) * n_tokens..][..n_tokens];
-            self.multiply_tile((tile_row, panel_idx), &mut tile, x, sums);
-        };
-        if n_tokens < MANY_TOKENS {
-            for tile_row in tile_rows.clone() {
-                (0..n_panels).for_each(|panel_idx| step(tile_row, panel_idx));
+        if n_tokens == self.n_tokens && n_tokens < MANY_TOKENS {
+            for (tile_row, sums) in tile_rows.clone().zip(sums.chunks_exact_mut(n_tokens)) {
+                let span = self.span(tile_row);
+                self.kernels.mul_rows(self.format, &span, self.activations, sums, &mut tile);
             }
         } else {
-            for panel_idx in 0..n_panels {
-                tile_rows.clone().for_each(|tile_row| step(tile_row, panel_idx));
+            let panel_bytes = self.format.panel_bytes();
+            for (panel_idx, x) in self.activations.chunks_exact(self.n_tokens).enumerate() {
+                let x = &x[first_token..][..n_tokens];
+                for (tile_row, sums) in tile_rows.clone().zip(sums.chunks_exact_mut(n_tokens)) {
+                    let span = self.span(tile_row);
+                    let panel = span.slice(panel_idx * panel_bytes, (panel_idx + 1) * panel_bytes);
+                    self.kernels.mul_rows(self.format, &panel, x, sums, &mut tile);
+                }
             }
         }
         for (token_idx, out) in out.iter_mut().enumerate() {
@@ -106,33 +108,17 @@ impl Grid<'_> {
         SUMS.set(sums);
     }
 
-    /// Adds one tile's products.
-    fn multiply_tile(
-        &self,
-        (tile_row, panel_idx): (usize, usize),
-        tile: &mut Tile,
-        x: &[ActivationPanel],
-        sums: &mut [RowLanes],
-    ) {
-        let Self { kernels, format, weights, .. } = self;
-        let n_cols = (weights.n_cols() - panel_idx * PANEL).min(PANEL);
-        let n_bytes = n_cols / format.len * format.bytes;
-        let first_byte = panel_idx * format.panel_bytes();
+    /// A row of tiles; the next lies behind it.
+    fn span(&self, tile_row: usize) -> RowSpan<'_> {
+        let Self { weights, ahead, .. } = self;
         let first_row = tile_row * TILE_ROWS;
         // Lanes beyond the last row repeat it; their sums are dropped.
         let mut rows: [&[u8]; TILE_ROWS] = [&[]; TILE_ROWS];
         for (lane, row) in rows.iter_mut().enumerate() {
-            let bytes = weights.row((first_row + lane).min(weights.n_rows() - 1));
-            *row = &bytes[first_byte..first_byte + n_bytes];
+            *row = weights.row((first_row + lane).min(weights.n_rows() - 1));
         }
-        // The next tile row lies behind this one: of it, as many bytes as this tile has, in two
-        // parts, as the CPU holds a few dozen requests.
-        let next = (first_row + TILE_ROWS) * weights.row_bytes() + first_byte * TILE_ROWS;
-        let ahead = self.ahead.get(next..).unwrap_or_default();
-        let ahead = &ahead[..ahead.len().min(n_bytes * TILE_ROWS)];
-        let (ahead, later) = ahead.split_at(ahead.len() / 2);
-        kernels.prefetch(ahead);
-        kernels.mul_rows(format, &rows, x, sums, tile);
-        kernels.prefetch(later);
+        let n_bytes = TILE_ROWS * weights.row_bytes();
+        let ahead = ahead.get((tile_row + 1) * n_bytes..).unwrap_or_default();
+        RowSpan { rows, ahead: &ahead[..ahead.len().min(n_bytes)] }
     }
 }

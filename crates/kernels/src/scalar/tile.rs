@@ -2,22 +2,25 @@
 
 use crate::activation::{ActivationPanel, Steps};
 use crate::block::BlockFormat;
+use crate::row_span::RowSpan;
 use crate::tile::{RowLanes, RowPanel, TILE_ROWS, Tile};
 
-/// Multiplies the same panel of 16 rows with each token's activations and adds the products to
+/// Multiplies 16 rows with each token's activations, panel after panel, and adds the products to
 /// that token's sums.
 ///
-/// Shapes: `x` and `sums` are `[n_tokens]`; each of `rows` is as many whole blocks, a panel's at
-/// most. `tile` is room to work in.
+/// Shapes: `x` is `[n_panels, n_tokens]`, `sums` is `[n_tokens]`; each of the span's rows is as many
+/// whole blocks. `tile` is room to work in.
 pub(crate) fn mul_rows(
     format: &BlockFormat,
-    rows: &[&[u8]; TILE_ROWS],
+    span: &RowSpan<'_>,
     x: &[ActivationPanel],
     sums: &mut [RowLanes],
     tile: &mut Tile,
 ) {
-    unpack_tile(format, rows, tile);
-    mul_tile(tile, format.tile_shape(rows[0].len()), x, sums);
+    for (panel, x) in span.panels(format.panel_bytes(), x, sums.len()) {
+        unpack_tile(format, &panel.rows, tile);
+        mul_tile(tile, format.tile_shape(panel.n_bytes()), x, sums);
+    }
 }
 
 /// Unpacks the same panel of 16 rows.

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::activation::Steps;
 use crate::block::FORMATS;
+use crate::tile::TILE_ROWS;
 
 const N_CASES: u32 = if cfg!(miri) { 1 } else { 32 };
 
@@ -69,7 +70,8 @@ impl<'a> TileCase<'a> {
     /// `[n_tokens, TILE_ROWS]` sums.
     fn run(&self, kernels: &Kernels) -> Vec<f32> {
         let mut sums = vec![RowLanes([0.5; TILE_ROWS]); self.x.len()];
-        kernels.mul_rows(self.format, &self.rows, &self.x, &mut sums, &mut Tile::default());
+        let span = RowSpan { rows: self.rows, ahead: &[] };
+        kernels.mul_rows(self.format, &span, &self.x, &mut sums, &mut Tile::default());
         sums.iter().flat_map(|lanes| lanes.0).collect()
     }
 }

@@ -2,7 +2,6 @@
 //! Lake, AMD from Zen 4.
 
 mod dot;
-mod few;
 mod gemm;
 mod mem;
 mod quantize;

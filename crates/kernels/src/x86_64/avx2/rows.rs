@@ -31,8 +31,10 @@ use super::mem::{load_i8x16, load_u8, load_u8x16, store_u8x16};
 use super::tile::{add_group, finish, start};
 use crate::activation::ActivationPanel;
 use crate::block::{BlockFormat, FP4_CODES, IQ4_CODES};
+use crate::row_span::RowSpan;
 use crate::scalar::TileShape;
 use crate::tile::{CodeLanes, PANEL, RowLanes, TILE_ROWS, Tile};
+use crate::x86_64::prefetch;
 use sums::dot_quad;
 
 /// The same panel of each row of a tile.
@@ -56,6 +58,24 @@ const QUARTERS: Places = [[0, 4], [1, 5], [2, 6], [3, 7]];
 /// See [`crate::scalar::mul_rows`]; the same bits.
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(crate) fn mul_rows(
+    format: &BlockFormat,
+    span: &RowSpan<'_>,
+    x: &[ActivationPanel],
+    sums: &mut [RowLanes],
+    tile: &mut Tile,
+) {
+    for (panel, x) in span.panels(format.panel_bytes(), x, sums.len()) {
+        // In two parts, as the CPU holds a few dozen requests.
+        let (ahead, later) = panel.ahead.split_at(panel.ahead.len() / 2);
+        prefetch(ahead.as_ptr(), ahead.len());
+        mul_panel(format, &panel.rows, x, sums, tile);
+        prefetch(later.as_ptr(), later.len());
+    }
+}
+
+/// Multiplies a panel.
+#[target_feature(enable = "avx2,fma,f16c")]
+fn mul_panel(
     format: &BlockFormat,
     rows: &Rows<'_>,
     x: &[ActivationPanel],

@@ -74,20 +74,6 @@ pub(super) fn load_u8x16(x: &[u8; 16]) -> __m128i {
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 #[inline]
-pub(super) fn load_i8x16(x: &[i8; 16]) -> __m128i {
-    // SAFETY: reads the 16 bytes of the array.
-    unsafe { _mm_loadu_si128(x.as_ptr().cast()) }
-}
-
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-#[inline]
-pub(super) fn load_u64(x: &[[u64; 2]; 4]) -> __m512i {
-    // SAFETY: reads the eight words of the array.
-    unsafe { _mm512_loadu_si512(x.as_ptr().cast()) }
-}
-
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-#[inline]
 pub(super) fn load_u16(x: &[u16; 16]) -> __m256i {
     // SAFETY: reads the 16 words of the array.
     unsafe { _mm256_loadu_si256(x.as_ptr().cast()) }

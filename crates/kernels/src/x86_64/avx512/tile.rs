@@ -5,7 +5,6 @@
 //! tokens at a time keep twelve integer and twelve float sums in registers.
 
 use std::arch::x86_64::*;
-use std::borrow::Borrow;
 
 use super::mem::{load_f32, load_u8, store_f32};
 use crate::activation::{ActivationPanel, Steps, word};
@@ -54,9 +53,11 @@ fn mul_batch<const QUADS: usize, const MINS: bool, const DOUBLING: bool>(
                         let (x, _) = x.as_chunks::<$n>();
                         let (sums, _) = sums.as_chunks_mut::<$n>();
                         let tokens = (&x[0], &mut sums[0]);
-                        let nothing = |_, _: &mut _| ();
-                        mul_units::<QUADS, QUADS, MINS, DOUBLING, $n, _>(
-                            tile, n_groups, tokens, nothing,
+                        let column = |&group_idx: &usize, _, quad: usize| {
+                            load_u8(&tile.codes.as_chunks::<QUADS>().0[group_idx][quad].0)
+                        };
+                        mul_units::<1, QUADS, MINS, DOUBLING, $n, _>(
+                            tile, n_groups, tokens, |group_idx| group_idx, column,
                         );
                     })*
                     _ => {}
@@ -67,47 +68,59 @@ fn mul_batch<const QUADS: usize, const MINS: bool, const DOUBLING: bool>(
     }
 }
 
-/// Adds the products of `N` tokens, unit by unit: so many steps of four columns, one group or
-/// more.
+/// Runs the body for each group of a unit.
 ///
-/// `unpack` fills a unit of the tile, by its number, while the one before is multiplied. It is
-/// called from one place, as all else here is, so that everything becomes one loop.
+/// The compiler would not unroll a loop of this length, and a unit that is found by an index would
+/// have to leave the registers.
+macro_rules! each_group {
+    ($n_groups:ident, |$group:ident| $body:block) => {
+        each_group!($n_groups, $group, $body, 0 1 2 3 4 5 6 7)
+    };
+    ($n_groups:ident, $group:ident, $body:block, $($n:literal)*) => {$(
+        if $n < $n_groups {
+            let $group: usize = $n;
+            $body
+        }
+    )*};
+}
+pub(super) use each_group;
+
+/// Adds the products of `N` tokens, unit by unit: of so many groups each.
+///
+/// `load` brings a unit, by its number; `codes` gives four columns of it, by their group within
+/// the unit and their place in the group. The tile's scales and minimums are used.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 #[inline]
 pub(super) fn mul_units<
-    const UNIT: usize,
+    const GROUPS: usize,
     const QUADS: usize,
     const MINS: bool,
     const DOUBLING: bool,
     const N: usize,
-    T: Borrow<Tile>,
+    U,
 >(
-    mut tile: T,
+    tile: &Tile,
     n_groups: usize,
     (x, sums): (&[ActivationPanel; N], &mut [RowLanes; N]),
-    mut unpack: impl FnMut(usize, &mut T),
+    mut load: impl FnMut(usize) -> U,
+    codes: impl Fn(&U, usize, usize) -> __m512i,
 ) {
-    let per_unit = UNIT / QUADS;
-    let n_units = n_groups / per_unit;
     // Known to the compiler, this spares a check for each group and token.
     assert!(n_groups * QUADS <= PANEL / 4);
     let mut totals = [_mm512_setzero_ps(); N];
     for (total, sums) in totals.iter_mut().zip(sums.iter()) {
         *total = start::<DOUBLING>(sums);
     }
-    for step in 0..=n_units {
-        if step < n_units {
-            unpack(step, &mut tile);
-        }
-        let tile = tile.borrow();
-        for group_idx in step.saturating_sub(1) * per_unit..step * per_unit {
+    for unit_idx in 0..n_groups / GROUPS {
+        let unit = load(unit_idx);
+        each_group!(GROUPS, |group| {
+            let group_idx = unit_idx * GROUPS + group;
             let mut dots = [_mm512_setzero_si512(); N];
             for (dot, x) in dots.iter_mut().zip(x) {
                 *dot = _mm512_set1_epi32(x.starts[group_idx]);
             }
-            let codes = &tile.codes.as_chunks::<QUADS>().0[group_idx];
-            for (quad, codes) in codes.iter().enumerate() {
-                let codes = load_u8(&codes.0);
+            for quad in 0..QUADS {
+                let codes = codes(&unit, group, quad);
                 for (dot, x) in dots.iter_mut().zip(x) {
                     let four = _mm512_set1_epi32(word(x.quads::<QUADS>()[group_idx][quad]));
                     *dot = _mm512_dpbusd_epi32(*dot, codes, four);
@@ -117,7 +130,7 @@ pub(super) fn mul_units<
             for ((total, dot), x) in totals.iter_mut().zip(dots).zip(x) {
                 *total = add_group::<MINS, DOUBLING>(*total, dot, factors, (x, group_idx));
             }
-        }
+        });
     }
     for ((total, x), sums) in totals.into_iter().zip(x).zip(sums) {
         finish::<DOUBLING>(total, x, sums);

@@ -6,179 +6,137 @@
 use std::arch::x86_64::*;
 
 use super::halves::{Halves, N_BLOCKS};
-use super::{Rows, Tokens, mul_units, panels, part, split, unit, words};
+use super::{Blocks, Job, part, split, words};
 use crate::block::half_e8m0;
-use crate::tile::{CodeLanes, TILE_ROWS, Tile};
-use crate::x86_64::avx512::mem::{load_u8, load_u8x16, store_f32, store_u8};
+use crate::tile::{CodeLanes, Tile};
+use crate::x86_64::avx512::mem::{load_u8, load_u8x16, store_f32};
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-pub(super) fn mul_q8_0<const N: usize>(
-    rows: &Rows<'_>,
-    (tokens, n_groups): (Tokens<'_, N>, usize),
-    tile: &mut Tile,
-) {
-    let rows = &panels::<{ 8 * 34 }>(rows);
-    let mut scales = Halves::default();
-    scales.collect::<34, 0, _>(rows, 0);
-    let sign_bits = _mm512_set1_epi8(i8::MIN);
-    mul_units::<8, 8, false, false, N, _>(tile, n_groups, tokens, |block_idx, tile| {
-        scales.collect::<34, 0, _>(rows, block_idx + 1);
-        store_f32(&mut tile.scales[block_idx].0, scales.widen(block_idx));
-        let out: &mut [CodeLanes; 8] = unit(tile, block_idx);
-        for (half, out) in out.as_chunks_mut::<4>().0.iter_mut().enumerate() {
-            let words = words(rows, 34 * block_idx + 2 + 16 * half);
-            for (out, word) in out.iter_mut().zip(words) {
-                store_u8(&mut out.0, _mm512_xor_si512(word, sign_bits));
+pub(super) fn mul_q8_0<const N: usize>(job: Job<'_, N>) {
+    job.run::<{ 8 * 34 }, 1, 8, false, false, _, _>(
+        |blocks, tile| scales::<34, _>(blocks, tile),
+        |blocks, (), block_idx| {
+            let at = 34 * block_idx + 2;
+            [words(blocks, at), words(blocks, at + 16)]
+        },
+        |columns, _, quad| _mm512_xor_si512(columns[quad / 4][quad % 4], _mm512_set1_epi8(i8::MIN)),
+    );
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+pub(super) fn mul_q4_0<const N: usize>(job: Job<'_, N>) {
+    job.run::<{ 8 * 18 }, 1, 8, false, false, _, _>(
+        |blocks, tile| scales::<18, _>(blocks, tile),
+        |blocks, (), block_idx| words(blocks, 18 * block_idx + 2),
+        |columns, _, quad| nibbles(columns, quad),
+    );
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+pub(super) fn mul_q4_1<const N: usize>(job: Job<'_, N>) {
+    job.run::<{ 8 * 20 }, 1, 8, true, false, _, _>(
+        |blocks, tile| {
+            scales::<20, _>(blocks, tile);
+            mins::<20, _>(blocks, tile);
+        },
+        |blocks, (), block_idx| words(blocks, 20 * block_idx + 4),
+        |columns, _, quad| nibbles(columns, quad),
+    );
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+pub(super) fn mul_q5_0<const N: usize>(job: Job<'_, N>) {
+    job.run::<{ 8 * 22 }, 1, 8, false, false, _, _>(
+        |blocks, tile| {
+            scales::<22, _>(blocks, tile);
+            fifth_bits::<22, 2, _>(blocks)
+        },
+        |blocks, bits, block_idx| (words(blocks, 22 * block_idx + 6), load_u8(&bits[block_idx].0)),
+        |(columns, bits), _, quad| add_fifth_bits(*bits, nibbles(columns, quad), quad),
+    );
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+pub(super) fn mul_q5_1<const N: usize>(job: Job<'_, N>) {
+    job.run::<{ 8 * 24 }, 1, 8, true, false, _, _>(
+        |blocks, tile| {
+            scales::<24, _>(blocks, tile);
+            mins::<24, _>(blocks, tile);
+            fifth_bits::<24, 4, _>(blocks)
+        },
+        |blocks, bits, block_idx| (words(blocks, 24 * block_idx + 8), load_u8(&bits[block_idx].0)),
+        |(columns, bits), _, quad| add_fifth_bits(*bits, nibbles(columns, quad), quad),
+    );
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+pub(super) fn mul_iq4_nl<const N: usize>(job: Job<'_, N>, table: &[u8; 16]) {
+    let table = _mm512_broadcast_i32x4(load_u8x16(table));
+    job.run::<{ 8 * 18 }, 1, 8, false, false, _, _>(
+        |blocks, tile| scales::<18, _>(blocks, tile),
+        |blocks, (), block_idx| words(blocks, 18 * block_idx + 2),
+        |columns, _, quad| _mm512_shuffle_epi8(table, nibbles(columns, quad)),
+    );
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+pub(super) fn mul_mxfp4<const N: usize>(job: Job<'_, N>, table: &[u8; 16]) {
+    let table = _mm512_broadcast_i32x4(load_u8x16(table));
+    job.run::<{ 8 * 17 }, 1, 8, false, false, _, _>(
+        |blocks, tile| {
+            for (row_idx, row) in blocks.iter().enumerate() {
+                for (scales, block) in tile.scales.iter_mut().zip(row.as_chunks::<17>().0) {
+                    scales.0[row_idx] = half_e8m0(block[0]);
+                }
             }
-        }
-    });
-}
-
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-pub(super) fn mul_q4_0<const N: usize>(
-    rows: &Rows<'_>,
-    (tokens, n_groups): (Tokens<'_, N>, usize),
-    tile: &mut Tile,
-) {
-    let rows = &panels::<{ 8 * 18 }>(rows);
-    let mut scales = Halves::default();
-    scales.collect::<18, 0, _>(rows, 0);
-    mul_units::<8, 8, false, false, N, _>(tile, n_groups, tokens, |block_idx, tile| {
-        scales.collect::<18, 0, _>(rows, block_idx + 1);
-        store_f32(&mut tile.scales[block_idx].0, scales.widen(block_idx));
-        let out = unit(tile, block_idx);
-        store_nibbles(words(rows, 18 * block_idx + 2), out);
-    });
-}
-
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-pub(super) fn mul_q4_1<const N: usize>(
-    rows: &Rows<'_>,
-    (tokens, n_groups): (Tokens<'_, N>, usize),
-    tile: &mut Tile,
-) {
-    let rows = &panels::<{ 8 * 20 }>(rows);
-    let mut scales = Halves::default();
-    scales.collect::<20, 0, _>(rows, 0);
-    let mut mins = Halves::default();
-    mins.collect::<20, 2, _>(rows, 0);
-    mul_units::<8, 8, true, false, N, _>(tile, n_groups, tokens, |block_idx, tile| {
-        mins.collect::<20, 2, _>(rows, block_idx + 1);
-        scales.collect::<20, 0, _>(rows, block_idx + 1);
-        store_f32(&mut tile.scales[block_idx].0, scales.widen(block_idx));
-        // Q4_1 and Q5_1 add their minimum.
-        let min = _mm512_xor_ps(mins.widen(block_idx), _mm512_set1_ps(-0.0));
-        store_f32(&mut tile.mins[block_idx].0, min);
-        let out = unit(tile, block_idx);
-        store_nibbles(words(rows, 20 * block_idx + 4), out);
-    });
-}
-
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-pub(super) fn mul_q5_0<const N: usize>(
-    rows: &Rows<'_>,
-    (tokens, n_groups): (Tokens<'_, N>, usize),
-    tile: &mut Tile,
-) {
-    let rows = &panels::<{ 8 * 22 }>(rows);
-    let mut scales = Halves::default();
-    scales.collect::<22, 0, _>(rows, 0);
-    let bits = fifth_bits::<22, 2, _>(rows);
-    mul_units::<8, 8, false, false, N, _>(tile, n_groups, tokens, |block_idx, tile| {
-        scales.collect::<22, 0, _>(rows, block_idx + 1);
-        store_f32(&mut tile.scales[block_idx].0, scales.widen(block_idx));
-        let out = unit(tile, block_idx);
-        store_nibbles(words(rows, 22 * block_idx + 6), out);
-        add_fifth_bits(&bits[block_idx], out);
-    });
-}
-
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-pub(super) fn mul_q5_1<const N: usize>(
-    rows: &Rows<'_>,
-    (tokens, n_groups): (Tokens<'_, N>, usize),
-    tile: &mut Tile,
-) {
-    let rows = &panels::<{ 8 * 24 }>(rows);
-    let mut scales = Halves::default();
-    scales.collect::<24, 0, _>(rows, 0);
-    let mut mins = Halves::default();
-    mins.collect::<24, 2, _>(rows, 0);
-    let bits = fifth_bits::<24, 4, _>(rows);
-    mul_units::<8, 8, true, false, N, _>(tile, n_groups, tokens, |block_idx, tile| {
-        mins.collect::<24, 2, _>(rows, block_idx + 1);
-        scales.collect::<24, 0, _>(rows, block_idx + 1);
-        store_f32(&mut tile.scales[block_idx].0, scales.widen(block_idx));
-        // Q4_1 and Q5_1 add their minimum.
-        let min = _mm512_xor_ps(mins.widen(block_idx), _mm512_set1_ps(-0.0));
-        store_f32(&mut tile.mins[block_idx].0, min);
-        let out = unit(tile, block_idx);
-        store_nibbles(words(rows, 24 * block_idx + 8), out);
-        add_fifth_bits(&bits[block_idx], out);
-    });
-}
-
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-pub(super) fn mul_iq4_nl<const N: usize>(
-    rows: &Rows<'_>,
-    (tokens, n_groups): (Tokens<'_, N>, usize),
-    tile: &mut Tile,
-    table: &[u8; 16],
-) {
-    let rows = &panels::<{ 8 * 18 }>(rows);
-    let mut scales = Halves::default();
-    scales.collect::<18, 0, _>(rows, 0);
-    let table = _mm512_broadcast_i32x4(load_u8x16(table));
-    mul_units::<8, 8, false, false, N, _>(tile, n_groups, tokens, |block_idx, tile| {
-        scales.collect::<18, 0, _>(rows, block_idx + 1);
-        store_f32(&mut tile.scales[block_idx].0, scales.widen(block_idx));
-        let out = unit(tile, block_idx);
-        store_looked_up(table, words(rows, 18 * block_idx + 2), out);
-    });
-}
-
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-pub(super) fn mul_mxfp4<const N: usize>(
-    rows: &Rows<'_>,
-    (tokens, n_groups): (Tokens<'_, N>, usize),
-    tile: &mut Tile,
-    table: &[u8; 16],
-) {
-    let rows = &panels::<{ 8 * 17 }>(rows);
-    for (row_idx, row) in rows.iter().enumerate() {
-        for (scales, block) in tile.scales.iter_mut().zip(row.as_chunks::<17>().0) {
-            scales.0[row_idx] = half_e8m0(block[0]);
-        }
-    }
-    let table = _mm512_broadcast_i32x4(load_u8x16(table));
-    mul_units::<8, 8, false, false, N, _>(tile, n_groups, tokens, |block_idx, tile| {
-        let out = unit(tile, block_idx);
-        store_looked_up(table, words(rows, 17 * block_idx + 1), out);
-    });
+        },
+        |blocks, (), block_idx| words(blocks, 17 * block_idx + 1),
+        |columns, _, quad| _mm512_shuffle_epi8(table, nibbles(columns, quad)),
+    );
 }
 
 /// IQ4_XS: one block of 256, whose codes lie as those of eight small blocks without a gap.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-pub(super) fn mul_iq4_xs<const N: usize>(
-    rows: &Rows<'_>,
-    tokens: Tokens<'_, N>,
-    tile: &mut Tile,
-    table: &[u8; 16],
-) {
-    let rows = &panels::<136>(rows);
-    scales_iq4_xs(rows, tile);
+pub(super) fn mul_iq4_xs<const N: usize>(job: Job<'_, N>, table: &[u8; 16]) {
     let table = _mm512_broadcast_i32x4(load_u8x16(table));
-    mul_units::<8, 8, false, true, N, _>(tile, 8, tokens, |block_idx, tile| {
-        let out = unit(tile, block_idx);
-        store_looked_up(table, words(rows, 8 + 16 * block_idx), out);
-    });
+    job.run::<136, 1, 8, false, true, _, _>(
+        |blocks, tile| scales_iq4_xs(blocks, tile),
+        |blocks, (), block_idx| words(blocks, 8 + 16 * block_idx),
+        |columns, _, quad| _mm512_shuffle_epi8(table, nibbles(columns, quad)),
+    );
+}
+
+/// The f16 each block begins with.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+#[inline]
+fn scales<const BYTES: usize, const PANEL_BYTES: usize>(
+    blocks: &Blocks<'_, PANEL_BYTES>,
+    tile: &mut Tile,
+) {
+    let halves = Halves::collect::<BYTES, 0, _>(blocks);
+    for (block_idx, out) in tile.scales.iter_mut().enumerate().take(N_BLOCKS) {
+        store_f32(&mut out.0, halves.widen(block_idx));
+    }
+}
+
+/// The f16 behind it, which Q4_1 and Q5_1 add.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+#[inline]
+fn mins<const BYTES: usize, const PANEL_BYTES: usize>(
+    blocks: &Blocks<'_, PANEL_BYTES>,
+    tile: &mut Tile,
+) {
+    let halves = Halves::collect::<BYTES, 2, _>(blocks);
+    for (block_idx, out) in tile.mins.iter_mut().enumerate().take(N_BLOCKS) {
+        store_f32(&mut out.0, _mm512_xor_ps(halves.widen(block_idx), _mm512_set1_ps(-0.0)));
+    }
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 #[inline]
-pub(in crate::x86_64::avx512) fn scales_iq4_xs(rows: &[&[u8; 136]; TILE_ROWS], tile: &mut Tile) {
+fn scales_iq4_xs(blocks: &Blocks<'_, 136>, tile: &mut Tile) {
     // A head is d, the upper two bits of eight scales, and their low four bits.
-    let [halves, low, ..] = words(rows, 0);
+    let [halves, low, ..] = words(blocks, 0);
     let d = _mm512_cvtph_ps(_mm512_cvtepi32_epi16(halves));
     let high = _mm512_srli_epi32::<16>(halves);
     for (i, out) in tile.scales.iter_mut().enumerate().take(N_BLOCKS) {
@@ -191,36 +149,21 @@ pub(in crate::x86_64::avx512) fn scales_iq4_xs(rows: &[&[u8; 136]; TILE_ROWS], t
     }
 }
 
-/// The halves of a block's bytes.
+/// Low halves of the bytes, then high halves.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 #[inline]
-fn store_nibbles(words: [__m512i; 4], out: &mut [CodeLanes; 8]) {
-    for (w, word) in words.into_iter().enumerate() {
-        let (low, high) = split(word);
-        store_u8(&mut out[w].0, low);
-        store_u8(&mut out[4 + w].0, high);
-    }
-}
-
-/// Codes by way of a table.
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-#[inline]
-fn store_looked_up(table: __m512i, words: [__m512i; 4], out: &mut [CodeLanes; 8]) {
-    for (w, word) in words.into_iter().enumerate() {
-        let (low, high) = split(word);
-        store_u8(&mut out[w].0, _mm512_shuffle_epi8(table, low));
-        store_u8(&mut out[4 + w].0, _mm512_shuffle_epi8(table, high));
-    }
+fn nibbles(words: &[__m512i; 4], quad: usize) -> __m512i {
+    split(words[quad % 4])[quad / 4]
 }
 
 /// The word of fifth bits at `AT` of each block, one lane per row.
 #[inline]
 fn fifth_bits<const BYTES: usize, const AT: usize, const PANEL_BYTES: usize>(
-    rows: &[&[u8; PANEL_BYTES]; TILE_ROWS],
+    blocks: &Blocks<'_, PANEL_BYTES>,
 ) -> [CodeLanes; N_BLOCKS] {
     let mut bits = [CodeLanes([0; 64]); N_BLOCKS];
     for (block_idx, bits) in bits.iter_mut().enumerate() {
-        for (word, row) in bits.0.as_chunks_mut::<4>().0.iter_mut().zip(rows) {
+        for (word, row) in bits.0.as_chunks_mut::<4>().0.iter_mut().zip(blocks) {
             *word = *part(*row, block_idx * BYTES + AT);
         }
     }
@@ -230,17 +173,12 @@ fn fifth_bits<const BYTES: usize, const AT: usize, const PANEL_BYTES: usize>(
 /// Adds 16 to each element whose bit is set.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 #[inline]
-fn add_fifth_bits(bits: &CodeLanes, codes: &mut [CodeLanes; 8]) {
-    let sixteen = _mm512_set1_epi8(16);
-    let words = load_u8(&bits.0);
-    for (quad, codes) in codes.iter_mut().enumerate() {
-        // Each lane's byte with the quad's four bits, four times; then one bit of each.
-        let replicate = _mm512_set4_epi32(0x0c0c_0c0c, 0x0808_0808, 0x0404_0404, 0);
-        let at_quad = _mm512_add_epi8(replicate, _mm512_set1_epi8((quad / 2) as i8));
-        let bits =
-            _mm512_set1_epi32(if quad % 2 == 0 { 0x0804_0201 } else { 0x8040_2010u32 as i32 });
-        let set = _mm512_test_epi8_mask(_mm512_shuffle_epi8(words, at_quad), bits);
-        let code = load_u8(&codes.0);
-        store_u8(&mut codes.0, _mm512_mask_add_epi8(code, set, code, sixteen));
-    }
+fn add_fifth_bits(bits: __m512i, codes: __m512i, quad: usize) -> __m512i {
+    // Each lane's byte with the quad's four bits, four times; then one bit of each.
+    let replicate = _mm512_set4_epi32(0x0c0c_0c0c, 0x0808_0808, 0x0404_0404, 0);
+    let at_quad = _mm512_add_epi8(replicate, _mm512_set1_epi8((quad / 2) as i8));
+    let ours =
+        _mm512_set1_epi32(if quad.is_multiple_of(2) { 0x0804_0201 } else { 0x8040_2010u32 as i32 });
+    let set = _mm512_test_epi8_mask(_mm512_shuffle_epi8(bits, at_quad), ours);
+    _mm512_mask_add_epi8(codes, set, codes, _mm512_set1_epi8(16))
 }

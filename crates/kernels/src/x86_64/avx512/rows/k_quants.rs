@@ -3,136 +3,123 @@
 
 use std::arch::x86_64::*;
 
-use super::{Rows, Tokens, mul_units, or_masked, panels, part, split, unit, words};
-use crate::tile::{CodeLanes, RowLanes, TILE_ROWS, Tile};
-use crate::x86_64::avx512::mem::{load_u16, store_f32, store_u8};
+use super::{Blocks, Job, or_masked, part, split, words};
+use crate::tile::{RowLanes, TILE_ROWS, Tile};
+use crate::x86_64::avx512::mem::{load_u16, store_f32};
 
 /// Q4_K: a unit is a quarter, low halves and high halves of its bytes.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-pub(super) fn mul_q4_k<const N: usize>(rows: &Rows<'_>, tokens: Tokens<'_, N>, tile: &mut Tile) {
-    let rows = &panels::<144>(rows);
-    scales_q4_k(rows, tile);
-    mul_units::<16, 8, true, true, N, _>(tile, 8, tokens, |quarter, tile| {
-        let out = unit::<16>(tile, quarter);
-        let columns = words_32(rows, 16 + 32 * quarter);
-        for (w, column) in columns.into_iter().enumerate() {
-            let (low, high) = split(column);
-            store_u8(&mut out[w].0, low);
-            store_u8(&mut out[w + 8].0, high);
-        }
-    });
+pub(super) fn mul_q4_k<const N: usize>(job: Job<'_, N>) {
+    job.run::<144, 2, 8, true, true, _, _>(
+        |blocks, tile| scales_q4_k(blocks, tile),
+        |blocks, (), quarter| words_32(blocks, 16 + 32 * quarter),
+        |columns, half, quad| split(columns[quad])[half],
+    );
 }
 
 /// Q5_K: as Q4_K, with bits `2 k` and `2 k + 1` of the high bits for quarter `k`.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-pub(super) fn mul_q5_k<const N: usize>(rows: &Rows<'_>, tokens: Tokens<'_, N>, tile: &mut Tile) {
-    let rows = &panels::<176>(rows);
-    scales_q4_k(rows, tile);
-    let high_bits = words_32(rows, 16);
-    mul_units::<16, 8, true, true, N, _>(tile, 8, tokens, |quarter, tile| {
-        let out = unit::<16>(tile, quarter);
-        // Bit 4 is where they go.
-        let rotate_low = _mm512_set1_epi32(4 - 2 * quarter as i32);
-        let rotate_high = _mm512_set1_epi32(3 - 2 * quarter as i32);
-        let columns = words_32(rows, 48 + 32 * quarter);
-        for (w, (column, high_bits)) in columns.into_iter().zip(high_bits).enumerate() {
-            let (low, high) = split(column);
-            let for_low = _mm512_rolv_epi32(high_bits, rotate_low);
-            let for_high = _mm512_rolv_epi32(high_bits, rotate_high);
-            store_u8(&mut out[w].0, or_masked(low, for_low, 0x10));
-            store_u8(&mut out[w + 8].0, or_masked(high, for_high, 0x10));
-        }
-    });
+pub(super) fn mul_q5_k<const N: usize>(job: Job<'_, N>) {
+    job.run::<176, 2, 8, true, true, _, _>(
+        |blocks, tile| {
+            scales_q4_k(blocks, tile);
+            words_32(blocks, 16)
+        },
+        |blocks, high_bits, quarter| {
+            // Bit 4 is where they go.
+            let rotate = |half: i32| _mm512_set1_epi32(4 - half - 2 * quarter as i32);
+            (words_32(blocks, 48 + 32 * quarter), *high_bits, [rotate(0), rotate(1)])
+        },
+        |(columns, high_bits, rotate), half, quad| {
+            let high_bit = _mm512_rolv_epi32(high_bits[quad], rotate[half]);
+            or_masked(split(columns[quad])[half], high_bit, 0x10)
+        },
+    );
 }
 
-/// Q6_K: a unit is a half.
+/// Q6_K: a unit is a half, whose eight groups are two to each 32 columns. Groups 0 to 3 are the
+/// low halves of 64 bytes, the others the high halves; the upper two bits of all come from the same
+/// 32 bytes, the lowest bits first.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-pub(super) fn mul_q6_k<const N: usize>(rows: &Rows<'_>, tokens: Tokens<'_, N>, tile: &mut Tile) {
-    let rows = &panels::<210>(rows);
-    scales_q6_k(rows, tile);
-    mul_units::<32, 4, false, true, N, _>(tile, 16, tokens, |half, tile| {
-        let out = unit::<32>(tile, half);
-        let high_bits = words_32(rows, 128 + 32 * half);
-        // Quads w and w + 16: bits 0 or 2, and 4 or 6, of the same bytes; they go to bit 4.
-        for (w, column) in words_32(rows, 64 * half).into_iter().enumerate() {
-            let (low, high) = split(column);
-            let bits = high_bits[w];
-            store_u8(&mut out[w].0, or_masked(low, _mm512_slli_epi16::<4>(bits), 0x30));
-            store_u8(&mut out[w + 16].0, or_masked(high, bits, 0x30));
-        }
-        for (w, column) in words_32(rows, 64 * half + 32).into_iter().enumerate() {
-            let (low, high) = split(column);
-            let bits = high_bits[w];
-            let for_low = _mm512_slli_epi16::<2>(bits);
-            let for_high = _mm512_srli_epi16::<2>(bits);
-            store_u8(&mut out[w + 8].0, or_masked(low, for_low, 0x30));
-            store_u8(&mut out[w + 24].0, or_masked(high, for_high, 0x30));
-        }
-    });
+pub(super) fn mul_q6_k<const N: usize>(job: Job<'_, N>) {
+    job.run::<210, 8, 4, false, true, _, _>(
+        |blocks, tile| scales_q6_k(blocks, tile),
+        |blocks, (), half| {
+            let low = [words_32(blocks, 64 * half), words_32(blocks, 64 * half + 32)];
+            (low, words_32(blocks, 128 + 32 * half))
+        },
+        |(low, high), group, quad| {
+            let word = group % 2 * 4 + quad;
+            let low = split(low[group / 2 % 2][word])[group / 4];
+            let high = match group / 2 {
+                0 => _mm512_slli_epi16::<4>(high[word]),
+                1 => _mm512_slli_epi16::<2>(high[word]),
+                2 => high[word],
+                _ => _mm512_srli_epi16::<2>(high[word]),
+            };
+            or_masked(low, high, 0x30)
+        },
+    );
 }
 
 /// Q2_K: a unit is a half.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-pub(super) fn mul_q2_k<const N: usize>(rows: &Rows<'_>, tokens: Tokens<'_, N>, tile: &mut Tile) {
-    let rows = &panels::<84>(rows);
-    scales_q2_k(rows, tile);
-    mul_units::<32, 4, true, true, N, _>(tile, 16, tokens, |half, tile| {
-        let out = unit::<32>(tile, half);
-        store_crumbs(words_32(rows, 16 + 32 * half), out, |_, _, crumbs| crumbs);
-    });
+pub(super) fn mul_q2_k<const N: usize>(job: Job<'_, N>) {
+    job.run::<84, 8, 4, true, true, _, _>(
+        |blocks, tile| scales_q2_k(blocks, tile),
+        |blocks, (), half| words_32(blocks, 16 + 32 * half),
+        |columns, group, quad| crumbs(columns, group, quad),
+    );
 }
 
 /// Q3_K: a unit is a half; bit `4 * half + k` of the high bits belongs to its columns from
 /// `32 k` on.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-pub(super) fn mul_q3_k<const N: usize>(rows: &Rows<'_>, tokens: Tokens<'_, N>, tile: &mut Tile) {
-    let rows = &panels::<110>(rows);
-    scales_q3_k(rows, tile);
-    let high_bits = words_32(rows, 0);
-    mul_units::<32, 4, false, true, N, _>(tile, 16, tokens, |half, tile| {
-        let out = unit::<32>(tile, half);
-        store_crumbs(words_32(rows, 32 + 32 * half), out, |k, w, crumbs| {
-            // To bit 2, within its byte.
-            let rotate = _mm512_set1_epi32(2 - (4 * half + k) as i32);
-            or_masked(crumbs, _mm512_rolv_epi32(high_bits[w], rotate), 4)
-        });
-    });
+pub(super) fn mul_q3_k<const N: usize>(job: Job<'_, N>) {
+    job.run::<110, 8, 4, false, true, _, _>(
+        |blocks, tile| {
+            scales_q3_k(blocks, tile);
+            words_32(blocks, 0)
+        },
+        |blocks, high_bits, half| {
+            // Bit 2 is where they go.
+            let rotate = |k: i32| _mm512_set1_epi32(2 - k - 4 * half as i32);
+            let rotate = [rotate(0), rotate(1), rotate(2), rotate(3)];
+            (words_32(blocks, 32 + 32 * half), *high_bits, rotate)
+        },
+        |(columns, high_bits, rotate), group, quad| {
+            let word = group % 2 * 4 + quad;
+            let high_bit = _mm512_rolv_epi32(high_bits[word], rotate[group / 2]);
+            or_masked(crumbs(columns, group, quad), high_bit, 4)
+        },
+    );
 }
 
-/// Two bits of each byte, from the lowest up, in steps of 32 columns; `map` makes codes of them,
-/// by their step and word.
+/// Two bits of each byte, from the lowest up: two groups of 16 columns each time.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 #[inline]
-fn store_crumbs(
-    columns: [__m512i; 8],
-    out: &mut [CodeLanes; 32],
-    map: impl Fn(usize, usize, __m512i) -> __m512i,
-) {
-    for (k, out) in out.as_chunks_mut::<8>().0.iter_mut().enumerate() {
-        let shift = _mm512_set1_epi32(2 * k as i32);
-        for (w, (out, column)) in out.iter_mut().zip(columns).enumerate() {
-            let crumbs = _mm512_and_si512(_mm512_srlv_epi32(column, shift), _mm512_set1_epi8(3));
-            store_u8(&mut out.0, map(k, w, crumbs));
-        }
-    }
+fn crumbs(columns: &[__m512i; 8], group: usize, quad: usize) -> __m512i {
+    let shift = _mm512_set1_epi32(2 * (group / 2) as i32);
+    let bits = _mm512_srlv_epi32(columns[group % 2 * 4 + quad], shift);
+    _mm512_and_si512(bits, _mm512_set1_epi8(3))
 }
 
 /// 32 bytes of each row, as eight words per lane.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 #[inline]
-fn words_32<const BLOCK: usize>(rows: &[&[u8; BLOCK]; TILE_ROWS], offset: usize) -> [__m512i; 8] {
-    let [a, b, c, d] = words(rows, offset);
-    let [e, f, g, h] = words(rows, offset + 16);
+fn words_32<const BLOCK: usize>(blocks: &Blocks<'_, BLOCK>, offset: usize) -> [__m512i; 8] {
+    let [a, b, c, d] = words(blocks, offset);
+    let [e, f, g, h] = words(blocks, offset + 16);
     [a, b, c, d, e, f, g, h]
 }
 
 /// Widens the f16 at `offset` of each block.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 #[inline]
-fn widen<const BLOCK: usize>(rows: &[&[u8; BLOCK]; TILE_ROWS], offset: usize) -> __m512 {
+fn widen<const BLOCK: usize>(blocks: &Blocks<'_, BLOCK>, offset: usize) -> __m512 {
     let mut halves = [0; TILE_ROWS];
-    for (half, row) in halves.iter_mut().zip(rows) {
-        *half = u16::from_le_bytes(*part(*row, offset));
+    for (half, block) in halves.iter_mut().zip(blocks) {
+        *half = u16::from_le_bytes(*part(*block, offset));
     }
     _mm512_cvtph_ps(load_u16(&halves))
 }
@@ -140,11 +127,11 @@ fn widen<const BLOCK: usize>(rows: &[&[u8; BLOCK]; TILE_ROWS], offset: usize) ->
 /// Sixteen bytes per row, a scale and a minimum in the halves of each.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 #[inline]
-pub(in crate::x86_64::avx512) fn scales_q2_k(rows: &[&[u8; 84]; TILE_ROWS], tile: &mut Tile) {
-    let (d, dmin) = (widen(rows, 80), widen(rows, 82));
+fn scales_q2_k(blocks: &Blocks<'_, 84>, tile: &mut Tile) {
+    let (d, dmin) = (widen(blocks, 80), widen(blocks, 82));
     let (mut scales, mut mins) = ([_mm512_setzero_si512(); 4], [_mm512_setzero_si512(); 4]);
-    for ((scale, min), word) in scales.iter_mut().zip(&mut mins).zip(words(rows, 0)) {
-        (*scale, *min) = split(word);
+    for ((scale, min), word) in scales.iter_mut().zip(&mut mins).zip(words(blocks, 0)) {
+        [*scale, *min] = split(word);
     }
     scale_bytes(scales, 0, d, &mut tile.scales);
     scale_bytes(mins, 0, dmin, &mut tile.mins);
@@ -153,14 +140,14 @@ pub(in crate::x86_64::avx512) fn scales_q2_k(rows: &[&[u8; 84]; TILE_ROWS], tile
 /// Sixteen 6-bit scales; how they lie is told at the scalar form.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 #[inline]
-pub(in crate::x86_64::avx512) fn scales_q3_k(rows: &[&[u8; 110]; TILE_ROWS], tile: &mut Tile) {
+fn scales_q3_k(blocks: &Blocks<'_, 110>, tile: &mut Tile) {
     // The last 16 bytes are two of codes, twelve of scales, and d.
-    let [w0, w1, w2, w3] = words(rows, 94);
+    let [w0, w1, w2, w3] = words(blocks, 94);
     let join =
         |low, high| _mm512_or_si512(_mm512_srli_epi32::<16>(low), _mm512_slli_epi32::<16>(high));
     let (a, b, top) = (join(w0, w1), join(w1, w2), join(w2, w3));
     let d = _mm512_cvtph_ps(_mm512_cvtepi32_epi16(_mm512_srli_epi32::<16>(w3)));
-    let ((a_low, a_high), (b_low, b_high)) = (split(a), split(b));
+    let ([a_low, a_high], [b_low, b_high]) = (split(a), split(b));
     let scales = [
         or_masked(a_low, _mm512_slli_epi32::<4>(top), 0x30),
         or_masked(b_low, _mm512_slli_epi32::<2>(top), 0x30),
@@ -173,9 +160,9 @@ pub(in crate::x86_64::avx512) fn scales_q3_k(rows: &[&[u8; 110]; TILE_ROWS], til
 /// Sixteen signed bytes per row.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 #[inline]
-pub(in crate::x86_64::avx512) fn scales_q6_k(rows: &[&[u8; 210]; TILE_ROWS], tile: &mut Tile) {
-    let d = widen(rows, 208);
-    let words = words(rows, 192);
+fn scales_q6_k(blocks: &Blocks<'_, 210>, tile: &mut Tile) {
+    let d = widen(blocks, 208);
+    let words = words(blocks, 192);
     for (out, word) in tile.scales.as_chunks_mut::<4>().0.iter_mut().zip(words) {
         let bytes = [
             _mm512_slli_epi32::<24>(word),
@@ -193,11 +180,8 @@ pub(in crate::x86_64::avx512) fn scales_q6_k(rows: &[&[u8; 210]; TILE_ROWS], til
 /// The head of Q4_K and Q5_K; how the 6-bit numbers lie is told at the scalar form.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 #[inline]
-pub(in crate::x86_64::avx512) fn scales_q4_k<const BLOCK: usize>(
-    rows: &[&[u8; BLOCK]; TILE_ROWS],
-    tile: &mut Tile,
-) {
-    let [d, a, b, c] = words(rows, 0);
+fn scales_q4_k<const BLOCK: usize>(blocks: &Blocks<'_, BLOCK>, tile: &mut Tile) {
+    let [d, a, b, c] = words(blocks, 0);
     let dmin = _mm512_cvtph_ps(_mm512_cvtepi32_epi16(_mm512_srli_epi32::<16>(d)));
     let d = _mm512_cvtph_ps(_mm512_cvtepi32_epi16(d));
     let six_bits = _mm512_set1_epi32(0x3f3f_3f3f);
