@@ -32,6 +32,8 @@ pub(crate) struct Environment {
     pub(crate) keep_alive: Option<KeepAlive>,
     /// `CAMELID_HOSTS`: further names and addresses that lead to the server, or `*` for any.
     pub(crate) hosts: Vec<String>,
+    /// `CAMELID_PRELOAD`: models that a server loads when it starts.
+    pub(crate) preload: Vec<String>,
     /// `OLLAMA_ORIGINS`: further web pages that may call the server.
     pub(crate) origins: String,
     /// `OLLAMA_MODELS`: the store's folder.
@@ -54,6 +56,12 @@ impl Environment {
     /// environment tells it.
     pub(crate) fn api_key() -> Option<OsString> {
         std::env::var_os("CAMELID_API_KEY").filter(|key| !key.is_empty())
+    }
+
+    /// `NOTIFY_SOCKET`: where a service manager wants to hear of the server's state.
+    #[cfg(unix)]
+    pub(crate) fn notify_socket() -> Option<OsString> {
+        std::env::var_os("NOTIFY_SOCKET").filter(|socket| !socket.is_empty())
     }
 
     /// Whether a variable is set to something.
@@ -116,6 +124,7 @@ impl Environment {
             is_offline: is_on(&value("CAMELID_OFFLINE")),
             keep_alive: value("OLLAMA_KEEP_ALIVE").parse().ok(),
             hosts: list(&value("CAMELID_HOSTS")),
+            preload: list(&value("CAMELID_PRELOAD")),
             origins: value("OLLAMA_ORIGINS"),
             models: None,
             home: None,

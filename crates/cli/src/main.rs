@@ -10,6 +10,8 @@ mod human;
 #[cfg(feature = "transfer")]
 mod keys;
 mod printer;
+#[cfg(unix)]
+mod service_manager;
 mod settings;
 mod table;
 mod word_wrap;

@@ -3,6 +3,7 @@
 mod bench;
 mod config;
 mod list;
+mod preload;
 mod ps;
 mod run;
 mod serve;

@@ -8,6 +8,7 @@ use camelid_runtime::{Catalog, Runtime, registry::PruneOptions};
 use camelid_server::{Config, CutOff, HostFilter, Origins, ServeOptions};
 use tokio::net::TcpListener;
 
+use super::preload::preload;
 use crate::{
     connection::{runtime_config, store},
     environment::Environment,
@@ -42,9 +43,15 @@ pub(crate) async fn serve(environment: &Environment, settings: &Settings) -> Res
         cut_off: options.cut_off.clone(),
     };
     let runtime = Runtime::new(served_catalog(environment)?, served_config(environment)?);
-    let router = camelid_server::router(Arc::new(runtime), config);
+    let router = camelid_server::router(Arc::new(runtime.clone()), config);
+    let stop = stop_signal()?;
     tracing::info!("Listening on {address} (version {})", env!("CARGO_PKG_VERSION"));
-    camelid_server::serve_with(listener, router, options, stop_signal()?).await?;
+    #[cfg(unix)]
+    crate::service_manager::ready();
+    let models = environment.preload.clone();
+    let preloading = tokio::spawn(async move { preload(&runtime, &models).await });
+    camelid_server::serve_with(listener, router, options, stop).await?;
+    preloading.abort();
     tracing::info!("stopped");
     Ok(())
 }
@@ -106,6 +113,7 @@ fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static> {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
             }
+            crate::service_manager::stopping();
         })
     }
     #[cfg(not(unix))]

@@ -121,3 +121,17 @@ fn models_are_stopped_by_name_or_all_at_once() {
     assert_eq!(run(&["stop", "--all"]), "");
     assert_eq!(run(&["stop", "nope"]), "Error: couldn't find model \"nope\" to stop\n");
 }
+
+#[test]
+fn a_model_is_loaded_before_anybody_asks() {
+    let mut command = camelid(&["serve"]);
+    let server = Server::run(command.env("CAMELID_PRELOAD", "nope, tiny"));
+    let is_there = |_| {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        server.ask("GET", "/api/ps", "").contains("tiny:latest")
+    };
+    assert!((0..200).any(is_there), "tiny is not loaded");
+    let log = server.log();
+    let line = |words: &str| log.iter().any(|line| line.contains(words));
+    assert!(line("model 'nope:latest' not found"), "{log:?}");
+}

@@ -6,7 +6,9 @@ use std::{
     collections::BTreeMap,
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
+    os::unix::net::UnixDatagram,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use serde_json::Value;
@@ -104,6 +106,24 @@ fn without_anything_to_do_it_ends_well() {
     assert!(server.ask("GET", "/", "").ends_with("Ollama is running"));
     server.terminate();
     assert!(server.wait().success());
+}
+
+#[test]
+fn a_service_manager_hears_of_the_beginning_and_of_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("notify");
+    let manager = UnixDatagram::bind(&socket).unwrap();
+    manager.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let heard = || {
+        let mut bytes = [0; 64];
+        let n_read = manager.recv(&mut bytes).unwrap();
+        String::from_utf8(bytes[..n_read].to_vec()).unwrap()
+    };
+    let mut server = Server::run(camelid(&["serve"]).env("NOTIFY_SOCKET", &socket));
+    assert_eq!(heard(), "READY=1");
+    server.terminate();
+    assert!(server.wait().success());
+    assert_eq!(heard(), "STOPPING=1");
 }
 
 #[test]
