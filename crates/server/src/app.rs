@@ -12,6 +12,7 @@ use camelid_api_types::{ApiError, ErrorKind, ResponseStream, Service};
 use futures_util::{Stream, StreamExt, stream};
 
 use crate::answer::unbroken;
+use crate::choices::{self, Choices};
 use crate::cut_off::{CutOff, shutting_down};
 use crate::meters::Meters;
 use crate::unknown_fields::UnknownFields;
@@ -45,6 +46,32 @@ impl App {
     ) -> Result<ResponseStream<ChatResponse>, ApiError> {
         request.validate()?;
         self.watch(self.service.chat(request)).await
+    }
+
+    /// Chats side by side, each as [`chat`](Self::chat).
+    pub(crate) async fn chats(
+        &self,
+        requests: Vec<ChatRequest>,
+    ) -> Result<Choices<ChatResponse>, ApiError> {
+        let app = self.clone();
+        let ask = move |request| {
+            let app = app.clone();
+            async move { app.chat(request).await }
+        };
+        choices::begin(requests, ask).await
+    }
+
+    /// Generations side by side, each as [`generate`](Self::generate).
+    pub(crate) async fn generations(
+        &self,
+        requests: Vec<GenerateRequest>,
+    ) -> Result<Choices<GenerateResponse>, ApiError> {
+        let app = self.clone();
+        let ask = move |request| {
+            let app = app.clone();
+            async move { app.generate(request).await }
+        };
+        choices::begin(requests, ask).await
     }
 
     /// Work that reports its progress. It ends with an error when the server has waited long enough

@@ -13,7 +13,7 @@ use camelid_api_types::{ApiError, ErrorKind, openai};
 
 use crate::anthropic;
 use crate::dialect::Refusal;
-use crate::failure::{Failure, status_of};
+use crate::failure::Failure;
 use crate::keys::{ApiKeys, Denial, Scope};
 
 /// The middleware.
@@ -69,11 +69,10 @@ fn refuse(path: &str, denial: Denial) -> Response {
             ApiError::new(ErrorKind::Forbidden, message)
         }
     };
-    let status = status_of(error.kind);
     let mut response = if path.starts_with("/v1/messages") {
-        Refusal::from(error).into_response(status, anthropic::envelope)
+        Refusal::from(error).into_response(anthropic::envelope)
     } else if path.starts_with("/v1/") {
-        Refusal::from(error).into_response(status, openai::ErrorBody::from)
+        Refusal::from(error).into_response(openai::ErrorBody::from)
     } else {
         Failure(error).into_response()
     };

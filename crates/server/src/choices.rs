@@ -16,6 +16,9 @@ pub(crate) type Choices<P> = BoxStream<'static, (usize, Result<P, ApiError>)>;
 /// Most answers that one request may ask for.
 pub(crate) const MAX_CHOICES: usize = 128;
 
+/// What is said where an answer has no part.
+const NO_ANSWER: &str = "an answer ended before its first part";
+
 /// Asks each of `requests`; none gives no parts.
 ///
 /// # Errors
@@ -34,6 +37,15 @@ where
     Ok(select_all(all.map(|(choice, parts)| parts.map(move |part| (choice, part)).boxed())).boxed())
 }
 
+/// Waits for the one answer that there is to be whole.
+///
+/// # Errors
+/// Its own, or that there is none.
+pub(crate) async fn only<P: Chunk>(choices: Choices<P>) -> Result<P, ApiError> {
+    let wholes = collect(choices, 1).await?;
+    wholes.into_iter().next().ok_or_else(|| ApiError::internal(NO_ANSWER))
+}
+
 /// Waits for all `n` answers to be whole.
 ///
 /// # Errors
@@ -50,8 +62,5 @@ pub(crate) async fn collect<P: Chunk>(
             None => wholes[choice] = Some(part),
         }
     }
-    let whole = |whole: Option<P>| {
-        whole.ok_or_else(|| ApiError::internal("an answer ended before its first part"))
-    };
-    wholes.into_iter().map(whole).collect()
+    wholes.into_iter().map(|whole| whole.ok_or_else(|| ApiError::internal(NO_ANSWER))).collect()
 }

@@ -1,17 +1,19 @@
-//! What the dialects besides Ollama's own have in common: reading a body, and refusing.
+//! What the dialects besides Ollama's own have in common: reading a body, refusing, and what they say
+//! of a conversation in the same way.
 //!
 //! A request is refused either here, before anybody was asked, or by the service. Clients of Ollama
 //! see the difference in small things (`charset=utf-8` against a line break at the end), and so do
 //! ours.
 
 use axum::extract::Request;
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use camelid_api_types::{ApiError, json};
+use axum::response::Response;
+use camelid_api_types::ApiError;
+use camelid_api_types::ollama::Message;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::app::App;
+use crate::json_body::{json_line, json_utf8, refusal};
 use crate::payload;
 
 /// Why there is no answer, and who says so.
@@ -37,19 +39,12 @@ impl Refusal {
     /// The answer, with the error in a dialect's envelope.
     pub(crate) fn into_response<B: Serialize>(
         self,
-        status: StatusCode,
         envelope: impl FnOnce(ApiError) -> B,
     ) -> Response {
+        let kind = self.error.kind;
         let body = envelope(self.error);
         let response = if self.is_services { json_line(&body) } else { json_utf8(&body) };
-        match response {
-            Ok(mut response) => {
-                *response.status_mut() = status;
-                response
-            }
-            // A text always can be written as JSON.
-            Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-        }
+        refusal(kind, response)
     }
 }
 
@@ -61,19 +56,9 @@ pub(crate) async fn read<T: DeserializeOwned>(app: &App, request: Request) -> Re
     payload::read_json(request, app, |error| ApiError::bad_request(error.to_string())).await
 }
 
-/// A value as the whole of an answer, with a line break.
-pub(crate) fn json_line<T: Serialize>(value: &T) -> Result<Response, ApiError> {
-    let mut bytes = json::encode(value)?;
-    bytes.push(b'\n');
-    Ok(json_response(bytes, "application/json"))
-}
-
-fn json_utf8<T: Serialize>(value: &T) -> Result<Response, ApiError> {
-    Ok(json_response(json::encode(value)?, "application/json; charset=utf-8"))
-}
-
-fn json_response(bytes: Vec<u8>, content_type: &'static str) -> Response {
-    let mut response = bytes.into_response();
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-    response
+/// The name of the tool that the latest call with this id named; empty where none has it.
+pub(crate) fn called_name(before: &[Message], id: &str) -> String {
+    let calls = before.iter().rev().flat_map(|message| &message.tool_calls);
+    let call = calls.into_iter().find(|call| !id.is_empty() && call.id == id);
+    call.map(|call| call.function.name.clone()).unwrap_or_default()
 }

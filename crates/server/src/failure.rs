@@ -2,10 +2,11 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use camelid_api_types::ollama::ErrorBody;
-use camelid_api_types::{ApiError, ErrorKind, json};
+use camelid_api_types::{ApiError, ErrorKind};
 use serde::Serialize;
+
+use crate::json_body::{json_utf8, refusal};
 
 /// An error on its way out as `{"error": "<text>"}`.
 #[derive(Debug)]
@@ -19,15 +20,7 @@ impl From<ApiError> for Failure {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        let status = status_of(self.0.kind);
-        match json_response(&ErrorBody::from(self.0)) {
-            Ok(mut response) => {
-                *response.status_mut() = status;
-                response
-            }
-            // A text always can be written as JSON.
-            Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-        }
+        refusal(self.0.kind, json_utf8(&ErrorBody::from(self.0)))
     }
 }
 
@@ -61,10 +54,7 @@ pub(crate) fn status_of(kind: ErrorKind) -> StatusCode {
 
 /// A value as the whole of an answer.
 pub(crate) fn json_response<T: Serialize>(value: &T) -> Result<Response, Failure> {
-    let mut response = Bytes::from(json::encode(value)?).into_response();
-    let json = HeaderValue::from_static("application/json; charset=utf-8");
-    response.headers_mut().insert(header::CONTENT_TYPE, json);
-    Ok(response)
+    json_utf8(value).map_err(Failure)
 }
 
 #[cfg(test)]

@@ -9,9 +9,11 @@
 //! - [`ApiKeys`] say who may ask what, [`Tls`] keeps it between the two.
 //! - [`Origins`] and [`HostFilter`] decide which web pages may talk to the server.
 //!
-//! The way of a request: id, log and counts (`observe`, `meters`), CORS (`cors`), `Host` filter (`host_filter`), key (`auth`), route (`routes`), body
-//! (`payload`), handler (`handlers`), service, answer as one object or as lines (`answer`). A failure
-//! at any point is an `ApiError`, which `failure` alone turns into a status.
+//! The way of a request: id, log and counts (`observe`, `meters`), CORS (`cors`), `Host` filter
+//! (`host_filter`), key (`auth`), route (`routes`), body (`payload`), handler (`handlers`), service
+//! (`app`), answer as one object (`json_body`) or as lines (`answer`). A failure at any point is an
+//! `ApiError`, which `failure` alone turns into a status. When the server ends, `cut_off` ends what
+//! is under way.
 //!
 //! OpenAI's and Anthropic's requests (`openai`, `anthropic`) are translated to native ones here, at
 //! the edge, and the native answer's parts to theirs (`choices`, `sse`). `openapi` describes all routes.
@@ -32,8 +34,10 @@ mod format;
 mod handlers;
 mod host_filter;
 mod ids;
+mod json_body;
 mod keys;
 mod meters;
+mod native_options;
 mod observe;
 mod openai;
 mod openapi;

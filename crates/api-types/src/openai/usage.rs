@@ -63,8 +63,16 @@ impl PromptTokensDetails {
 }
 
 impl Usage {
+    /// Counts an answer, the first or one more, among those to one prompt.
+    pub fn count(total: &mut Option<Self>, metrics: &Metrics) {
+        match total {
+            Some(total) => total.add_answer(metrics),
+            None => *total = Some(Self::of(metrics)),
+        }
+    }
+
     /// The counts of one answer.
-    pub fn of(metrics: &Metrics) -> Self {
+    fn of(metrics: &Metrics) -> Self {
         let (prompt, completion) = (metrics.prompt_eval_count, metrics.eval_count);
         Self {
             prompt_tokens: prompt,
@@ -75,7 +83,7 @@ impl Usage {
     }
 
     /// Counts one more answer to the same prompt.
-    pub fn add_answer(&mut self, metrics: &Metrics) {
+    fn add_answer(&mut self, metrics: &Metrics) {
         self.completion_tokens = self.completion_tokens.saturating_add(metrics.eval_count);
         self.total_tokens = self.prompt_tokens.saturating_add(self.completion_tokens);
     }

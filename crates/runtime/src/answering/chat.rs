@@ -7,9 +7,8 @@ use camelid_api_types::{
 use futures_util::StreamExt;
 
 use super::{
-    Ready, Rendered, check_completes, does_not_support, manner, once, refuse_images,
-    reply::{ChatShape, Reply},
-    think, tool_choice, with_system,
+    Ready, Rendered, check_completes, does_not_support, manner, once, refuse_images, reply::Reply,
+    shape::ChatShape, think, tool_choice, with_system,
 };
 use crate::{
     catalog::Entry,
@@ -75,7 +74,8 @@ impl Runtime {
         ready.timing.n_messages_dropped = n_messages_dropped;
         let formed = ready.think_first(&prompt, think)?;
         let generation = ready.generate(prompt).await?;
-        let shape = ChatShape { model: request.model, timing: ready.timing };
+        let is_single_call = request.parallel_tool_calls == Some(false);
+        let shape = ChatShape { model: request.model, timing: ready.timing, is_single_call };
         Ok(Reply::begin(generation, ready.model, shape, parser, formed).await?.boxed())
     }
 }

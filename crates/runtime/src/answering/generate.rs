@@ -8,8 +8,7 @@ use futures_util::{StreamExt, stream};
 
 use super::{
     Prompt, Ready, Rendered, check_completes, does_not_support, manner, once, refuse_images,
-    reply::{GenerateShape, Reply},
-    think, with_system,
+    reply::Reply, shape::GenerateShape, think, with_system,
 };
 use crate::{
     catalog::Entry,

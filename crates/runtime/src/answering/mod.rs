@@ -8,6 +8,7 @@ mod generate;
 mod options;
 mod reply;
 mod rerank;
+mod shape;
 mod tool_call_id;
 mod tool_choice;
 
@@ -33,7 +34,7 @@ use crate::{
 };
 use formed::Formed;
 use options::Rules;
-use reply::Timing;
+use shape::Timing;
 
 /// The parts of a request that say how, not what.
 struct Manner<'a> {

@@ -7,85 +7,22 @@ use std::{
     collections::VecDeque,
     pin::Pin,
     task::{Context, Poll},
-    time::{Duration, Instant},
 };
 
 use camelid_api_types::{
-    ApiError, Timestamp,
-    ollama::{
-        ChatResponse, DoneReason, GenerateResponse, Logprob, Message, Metrics, PromptLogprob,
-        TokenLogprob,
-    },
+    ApiError,
+    ollama::{Logprob, PromptLogprob, TokenLogprob},
 };
-use camelid_engine::{End, EndReason, Generation, Piece, TokenId, Tokenizer};
+use camelid_engine::{Generation, Piece, TokenId, Tokenizer};
 use camelid_template::{Event, OutputParser};
 use futures_util::{FutureExt, Stream, StreamExt};
 use tokio::task::JoinHandle;
 
-use super::{formed::Formed, tool_call_id};
+use super::{formed::Formed, shape::Shape};
 use crate::{
     error::from_engine,
     scheduling::{Lease, Loaded},
 };
-
-/// When a request came, how long its model took to be ready, and what its prompt was before it was
-/// cut to fit.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Timing {
-    pub(crate) started: Instant,
-    pub(crate) load: Duration,
-    /// Messages that were left out of the prompt.
-    pub(crate) n_messages_dropped: usize,
-    /// Tokens of the prompt as it was given to the engine.
-    pub(crate) n_prompt_asked: usize,
-}
-
-impl Timing {
-    pub(crate) fn metrics(self, end: &End) -> Metrics {
-        let stats = end.stats;
-        let n_dropped = self.n_prompt_asked.saturating_sub(stats.n_prompt);
-        if n_dropped > 0 {
-            tracing::warn!(
-                n_dropped,
-                kept = stats.n_prompt,
-                "the prompt was cut to fit the context"
-            );
-        }
-        Metrics {
-            total_duration: self.started.elapsed(),
-            load_duration: self.load,
-            prompt_eval_count: stats.n_prompt as u64,
-            prompt_cached_count: stats.n_prompt_cached as u64,
-            prompt_dropped_count: n_dropped as u64,
-            messages_dropped_count: self.n_messages_dropped as u64,
-            prompt_eval_duration: stats.prompt_duration,
-            eval_count: stats.n_generated as u64,
-            eval_duration: stats.generate_duration,
-        }
-    }
-}
-
-fn done_reason(reason: EndReason) -> Option<DoneReason> {
-    match reason {
-        EndReason::Stop => Some(DoneReason::Stop),
-        EndReason::Length => Some(DoneReason::Length),
-        _ => None,
-    }
-}
-
-/// What an endpoint makes of an answer's events and of its end.
-pub(crate) trait Shape: Send + Unpin + 'static {
-    /// The wire's type of a part.
-    type Part: Send + Unpin;
-    /// Notes text as the model wrote it, before it is parsed.
-    fn note(&mut self, _text: &str) {}
-    /// Some text, thinking or a call.
-    fn event(&mut self, event: Event) -> Self::Part;
-    /// Gives a part the log-probabilities of its tokens.
-    fn set_logprobs(part: &mut Self::Part, logprobs: Vec<Logprob>);
-    /// The last part.
-    fn end(&mut self, end: &End, model: &Loaded) -> Self::Part;
-}
 
 /// An answer being made. Holds the model until it is dropped; dropping it cancels.
 pub(crate) struct Reply<S: Shape> {
@@ -159,6 +96,7 @@ impl<S: Shape> Reply<S> {
         if !begins_again {
             self.shape.note(&piece.text);
         }
+        events.retain(|event| self.shape.wants(event));
         if events.is_empty() && !piece.logprobs.is_empty() {
             // The parser waits for more; the tokens are told all the same.
             events.push(Event::Content(String::new()));
@@ -265,110 +203,5 @@ impl<S: Shape> Reply<S> {
     fn fail(&mut self, error: ApiError) -> Poll<Option<Result<S::Part, ApiError>>> {
         self.is_over = true;
         Poll::Ready(Some(Err(error)))
-    }
-}
-
-/// Parts of `/api/generate`.
-pub(crate) struct GenerateShape {
-    pub(crate) model: String,
-    pub(crate) timing: Timing,
-    /// The prompt with its marks and all text so far, whose tokens the last part carries; `None` in raw mode.
-    pub(crate) context: Option<String>,
-}
-
-impl GenerateShape {
-    fn part(&self) -> GenerateResponse {
-        GenerateResponse {
-            model: self.model.clone(),
-            created_at: Timestamp::now(),
-            ..GenerateResponse::default()
-        }
-    }
-}
-
-impl Shape for GenerateShape {
-    type Part = GenerateResponse;
-
-    fn note(&mut self, text: &str) {
-        if let Some(context) = &mut self.context {
-            context.push_str(text);
-        }
-    }
-
-    fn event(&mut self, event: Event) -> GenerateResponse {
-        let mut part = self.part();
-        match event {
-            Event::Content(text) | Event::Malformed { text, .. } => part.response = text,
-            Event::Thinking(text) => part.thinking = text,
-            Event::ToolCall(call) => part.tool_calls = vec![call],
-        }
-        part
-    }
-
-    fn set_logprobs(part: &mut GenerateResponse, logprobs: Vec<Logprob>) {
-        part.logprobs = logprobs;
-    }
-
-    fn end(&mut self, end: &End, model: &Loaded) -> GenerateResponse {
-        let encode =
-            |text: String| model.control_texts.encode(model.engine.tokenizer(), &text).ok();
-        GenerateResponse {
-            done: true,
-            done_reason: done_reason(end.reason),
-            context: self.context.take().and_then(encode).unwrap_or_default(),
-            metrics: self.timing.metrics(end),
-            ..self.part()
-        }
-    }
-}
-
-/// Parts of `/api/chat`.
-pub(crate) struct ChatShape {
-    pub(crate) model: String,
-    pub(crate) timing: Timing,
-}
-
-impl ChatShape {
-    fn part(&self, message: Message) -> ChatResponse {
-        ChatResponse {
-            model: self.model.clone(),
-            created_at: Timestamp::now(),
-            message,
-            ..ChatResponse::default()
-        }
-    }
-}
-
-impl Shape for ChatShape {
-    type Part = ChatResponse;
-
-    fn event(&mut self, event: Event) -> ChatResponse {
-        let mut message = Message::assistant("");
-        match event {
-            Event::Content(text) => message.content = text,
-            Event::Thinking(text) => message.thinking = text,
-            Event::ToolCall(mut call) => {
-                call.id = tool_call_id::new();
-                message.tool_calls = vec![call];
-            }
-            Event::Malformed { text, problem } => {
-                tracing::warn!(problem, "a tool call of the model cannot be read");
-                message.content = text;
-            }
-        }
-        self.part(message)
-    }
-
-    fn set_logprobs(part: &mut ChatResponse, logprobs: Vec<Logprob>) {
-        part.logprobs = logprobs;
-    }
-
-    fn end(&mut self, end: &End, _: &Loaded) -> ChatResponse {
-        ChatResponse {
-            done: true,
-            done_reason: done_reason(end.reason),
-            metrics: self.timing.metrics(end),
-            ..self.part(Message::assistant(""))
-        }
     }
 }

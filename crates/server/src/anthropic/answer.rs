@@ -3,13 +3,8 @@
 use camelid_api_types::anthropic::{ContentBlock, MessageAnswer, MessageUsage};
 use camelid_api_types::ollama::{ChatResponse, DoneReason, ToolCall};
 
-/// The message. `is_single_call` drops calls behind the first.
-pub(super) fn whole(
-    id: String,
-    model: String,
-    answer: ChatResponse,
-    is_single_call: bool,
-) -> MessageAnswer {
+/// The message.
+pub(super) fn whole(id: String, model: String, answer: ChatResponse) -> MessageAnswer {
     let message = answer.message;
     let mut content = Vec::new();
     if !message.thinking.is_empty() {
@@ -18,11 +13,8 @@ pub(super) fn whole(
     if !message.content.is_empty() {
         content.push(ContentBlock::Text { text: message.content });
     }
-    let calls = message.tool_calls.into_iter();
-    let calls = calls.filter(|call| !is_single_call || call.function.index == 0);
-    let before = content.len();
-    content.extend(calls.map(tool_use));
-    let has_called = content.len() > before;
+    let has_called = !message.tool_calls.is_empty();
+    content.extend(message.tool_calls.into_iter().map(tool_use));
     MessageAnswer {
         stop_reason: stop_reason(answer.done_reason.as_ref(), has_called),
         usage: MessageUsage::from(&answer.metrics),
@@ -68,17 +60,11 @@ mod tests {
     #[test]
     fn blocks_stand_in_their_order() {
         let arguments = Map::from_iter([("city".to_owned(), "Paris".into())]);
-        let call = |index| ToolCall {
-            id: format!("call_{index}"),
-            function: ToolCallFunction {
-                index,
-                name: "w".to_owned(),
-                arguments: arguments.clone(),
-            },
-        };
+        let function = ToolCallFunction { index: 0, name: "w".to_owned(), arguments };
+        let call = ToolCall { id: "call_0".to_owned(), function };
         let message = Message {
             thinking: "Hm".to_owned(),
-            tool_calls: vec![call(0), call(1)],
+            tool_calls: vec![call],
             ..Message::assistant("So")
         };
         let metrics = Metrics {
@@ -89,7 +75,7 @@ mod tests {
         };
         let done_reason = Some(DoneReason::Stop);
         let answer = ChatResponse { message, done_reason, metrics, ..ChatResponse::default() };
-        let got = whole("msg_1".to_owned(), "m".to_owned(), answer, true);
+        let got = whole("msg_1".to_owned(), "m".to_owned(), answer);
         let want = json!({
             "id": "msg_1", "type": "message", "role": "assistant", "model": "m",
             "content": [
@@ -105,7 +91,7 @@ mod tests {
 
     #[test]
     fn an_empty_answer_has_no_content() {
-        let got = whole(String::new(), String::new(), ChatResponse::default(), false);
+        let got = whole(String::new(), String::new(), ChatResponse::default());
         assert_eq!((got.content, got.stop_reason), (None, None));
     }
 }

@@ -8,6 +8,8 @@ use camelid_api_types::anthropic::InputMessage;
 use camelid_api_types::ollama::{ImageData, Message, ToolCall, ToolCallFunction};
 use serde_json::{Map, Value};
 
+use crate::dialect::called_name;
+
 /// The system text: blocks are joined as they are.
 ///
 /// # Errors
@@ -92,9 +94,7 @@ fn call(block: &Value, index: u32) -> Result<ToolCall, ApiError> {
 
 fn result(block: &Value, before: &[Message]) -> Result<Message, ApiError> {
     let tool_call_id = text(block, "tool_use_id").unwrap_or_default().to_owned();
-    let calls = before.iter().rev().flat_map(|message| &message.tool_calls);
-    let mut called = calls.into_iter().filter(|call| call.id == tool_call_id);
-    let tool_name = called.next().map(|call| call.function.name.clone()).unwrap_or_default();
+    let tool_name = called_name(before, &tool_call_id);
     let mut message = Message { tool_name, tool_call_id, ..Message::new("tool", "") };
     match block.get("content") {
         Some(Value::String(text)) => message.content.push_str(text),

@@ -9,7 +9,8 @@ use camelid_api_types::ollama::{Capability, ChatRequest, ShowRequest, Think};
 use super::stream::MessageStream;
 use super::{answer, request as translation, respond};
 use crate::app::App;
-use crate::dialect::{Refusal, json_line, read};
+use crate::dialect::{Refusal, read};
+use crate::json_body::json_line;
 use crate::{choices, ids, sse};
 
 /// Answers a conversation.
@@ -31,26 +32,20 @@ async fn answer_messages(app: App, request: Request) -> Result<Response, Refusal
         return Err(ApiError::bad_request("max_tokens is required and must be positive").into());
     }
     let is_streamed = request.stream;
-    let is_single_call = request.tool_choice.as_ref().is_some_and(|c| c.disable_parallel_tool_use);
     let n_input_estimate = translation::estimate_tokens(&request);
     let native = translation::to_native(request)?;
     let native = without_impossible_thinking(&app, native).await;
     let id = ids::hex("msg_");
     let model = native.model.clone();
-    let parts = choices::begin(vec![native], move |request| {
-        let app = app.clone();
-        async move { app.chat(request).await }
-    });
-    let parts = parts.await.map_err(Refusal::by_service)?;
+    let parts = app.chats(vec![native]).await.map_err(Refusal::by_service)?;
     if is_streamed {
-        let stream = MessageStream::new(id, model, n_input_estimate, is_single_call);
+        let stream = MessageStream::new(id, model, n_input_estimate);
         let mut response = sse::stream(parts, stream).await.map_err(Refusal::by_service)?;
         sse::forbid_caching(response.headers_mut());
         return Ok(response);
     }
-    let mut wholes = choices::collect(parts, 1).await.map_err(Refusal::by_service)?;
-    let whole = wholes.pop().unwrap_or_default();
-    Ok(json_line(&answer::whole(id, model, whole, is_single_call))?)
+    let whole = choices::only(parts).await.map_err(Refusal::by_service)?;
+    Ok(json_line(&answer::whole(id, model, whole))?)
 }
 
 async fn count(app: App, request: Request) -> Result<Response, Refusal> {
@@ -59,13 +54,10 @@ async fn count(app: App, request: Request) -> Result<Response, Refusal> {
     // Nothing is cut that is only to be counted.
     let native = ChatRequest { debug_render_only: true, truncate: Some(false), ..native };
     let native = without_impossible_thinking(&app, native).await;
-    let parts = choices::begin(vec![native], move |request| {
-        let app = app.clone();
-        async move { app.chat(request).await }
-    });
-    let parts = parts.await.map_err(Refusal::by_service)?;
-    let wholes = choices::collect(parts, 1).await.map_err(Refusal::by_service)?;
-    let info = wholes.into_iter().find_map(|whole| whole.debug_info).unwrap_or_default();
+    let parts = app.chats(vec![native]).await.map_err(Refusal::by_service)?;
+    let whole = choices::only(parts).await.map_err(Refusal::by_service)?;
+    let uncounted = || ApiError::internal("the service does not tell how many tokens there are");
+    let info = whole.debug_info.ok_or_else(uncounted).map_err(Refusal::by_service)?;
     Ok(json_line(&CountTokensAnswer { input_tokens: info.token_count })?)
 }
 

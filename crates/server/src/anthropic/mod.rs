@@ -16,15 +16,11 @@ use camelid_api_types::anthropic::{ErrorBody, ErrorDetail};
 pub(crate) use messages::{count_tokens, messages};
 
 use crate::dialect::Refusal;
-use crate::failure::status_of;
 use crate::ids;
 
 /// The answer, or the error in Anthropic's envelope.
 fn respond(answer: Result<Response, Refusal>) -> Response {
-    answer.unwrap_or_else(|refusal| {
-        let status = status_of(refusal.error.kind);
-        refusal.into_response(status, envelope)
-    })
+    answer.unwrap_or_else(|refusal| refusal.into_response(envelope))
 }
 
 /// An error on its way out.

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::blocks;
 use crate::format;
+use crate::native_options::NativeOptions;
 
 /// What the tools that a server would run itself begin with in their `type`.
 const SERVER_TOOLS: [&str; 2] = ["web_search", "web_fetch"];
@@ -71,18 +72,14 @@ pub(super) fn estimate_tokens(request: &MessagesRequest) -> u64 {
 }
 
 fn options(request: &MessagesRequest) -> Map<String, Value> {
-    let mut options = Map::new();
-    let mut set = |key: &str, value: Option<Value>| {
-        if let Some(value) = value {
-            options.insert(key.to_owned(), value);
-        }
-    };
-    set("num_predict", (request.max_tokens > 0).then(|| request.max_tokens.into()));
-    set("temperature", request.temperature.map(Value::from));
-    set("top_p", request.top_p.map(Value::from));
-    set("top_k", request.top_k.map(Value::from));
-    set("stop", request.stop_sequences.clone().map(Value::from));
+    let mut options = NativeOptions::default();
     options
+        .set("num_predict", (request.max_tokens > 0).then_some(request.max_tokens))
+        .set("temperature", request.temperature)
+        .set("top_p", request.top_p)
+        .set("top_k", request.top_k)
+        .set("stop", request.stop_sequences.clone());
+    options.into_map()
 }
 
 fn tools(tools: Vec<MessageTool>) -> Result<Vec<Tool>, ApiError> {

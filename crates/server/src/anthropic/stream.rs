@@ -26,7 +26,6 @@ pub(super) struct MessageStream {
     id: String,
     model: String,
     n_input_estimate: u64,
-    is_single_call: bool,
     has_started: bool,
     has_called: bool,
     open: Option<Open>,
@@ -36,17 +35,11 @@ pub(super) struct MessageStream {
 }
 
 impl MessageStream {
-    pub(super) fn new(
-        id: String,
-        model: String,
-        n_input_estimate: u64,
-        is_single_call: bool,
-    ) -> Self {
+    pub(super) fn new(id: String, model: String, n_input_estimate: u64) -> Self {
         Self {
             id,
             model,
             n_input_estimate,
-            is_single_call,
             has_started: false,
             has_called: false,
             open: None,
@@ -93,9 +86,6 @@ impl MessageStream {
     }
 
     fn call(&mut self, call: ToolCall, events: &mut Vec<MessageEvent>) -> Result<(), ApiError> {
-        if self.is_single_call && call.function.index > 0 {
-            return Ok(());
-        }
         self.close(events);
         self.has_called = true;
         let index = self.index;
@@ -189,7 +179,7 @@ mod tests {
     }
 
     fn events(parts: Vec<ChatResponse>) -> Vec<Value> {
-        let mut stream = MessageStream::new("msg_1".to_owned(), "m".to_owned(), 7, false);
+        let mut stream = MessageStream::new("msg_1".to_owned(), "m".to_owned(), 7);
         let mut events: Vec<_> = parts.into_iter().flat_map(|part| stream.part(0, part)).collect();
         events.extend(stream.end());
         events.iter().map(|event| serde_json::to_value(event).expect("plain data")).collect()

@@ -1,9 +1,8 @@
 //! What each route does: take the request apart, ask the service, put the answer together.
 //!
-//! A module per area: `general` is about the server itself, `health` is for those
-//! who look after it, `inference` asks models, `models`
-//! looks at and after them, `transfer` makes and moves them, `blobs` takes their parts, `cloud`
-//! says that there is none.
+//! A module per area: `general` is about the server itself, `health` is for those who look after it,
+//! `inference` asks models, `models` looks at and after them, `transfer` makes and moves them, `blobs`
+//! takes their parts, `cloud` says that there is none.
 
 pub(crate) mod blobs;
 pub(crate) mod cloud;

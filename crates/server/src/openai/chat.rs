@@ -2,14 +2,15 @@
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use camelid_api_types::Timestamp;
 
-use super::chat_answer::{ChatStream, Heading, whole};
+use super::chat_answer::{ChatStream, whole};
 use super::chat_request::{ChatPlan, plan};
+use super::heading::Heading;
 use super::respond;
 use crate::app::App;
-use crate::dialect::{Refusal, json_line, read};
-use crate::{choices, ids, sse};
+use crate::dialect::{Refusal, read};
+use crate::json_body::json_line;
+use crate::{choices, sse};
 
 /// The handler.
 pub(crate) async fn chat(State(app): State<App>, request: Request) -> Response {
@@ -17,23 +18,15 @@ pub(crate) async fn chat(State(app): State<App>, request: Request) -> Response {
 }
 
 async fn answer(app: App, request: Request) -> Result<Response, Refusal> {
-    let ChatPlan { requests, is_streamed, includes_usage, is_single_call } =
+    let ChatPlan { model, requests, is_streamed, includes_usage } =
         plan(read(&app, request).await?)?;
     let n = requests.len();
-    let heading = Heading {
-        id: ids::numbered("chatcmpl-"),
-        created: Timestamp::now().as_second(),
-        model: requests.first().map(|request| request.model.clone()).unwrap_or_default(),
-    };
-    let ask = move |request| {
-        let app = app.clone();
-        async move { app.chat(request).await }
-    };
-    let parts = choices::begin(requests, ask).await.map_err(Refusal::by_service)?;
+    let heading = Heading::new("chatcmpl-", model);
+    let parts = app.chats(requests).await.map_err(Refusal::by_service)?;
     if is_streamed {
-        let stream = ChatStream::new(heading, n, includes_usage, is_single_call);
+        let stream = ChatStream::new(heading, n, includes_usage);
         return sse::stream(parts, stream).await.map_err(Refusal::by_service);
     }
     let answers = choices::collect(parts, n).await.map_err(Refusal::by_service)?;
-    Ok(json_line(&whole(heading, answers, is_single_call)?)?)
+    Ok(json_line(&whole(heading, answers)?)?)
 }

@@ -7,35 +7,22 @@ use camelid_api_types::openai::{
 };
 use camelid_api_types::{ApiError, json};
 
-use super::FINGERPRINT;
 use super::frame::Frame;
+use super::heading::{FINGERPRINT, Heading};
 use crate::sse::Translator;
 
-/// What all chunks of an answer have in common.
-#[derive(Debug, Clone)]
-pub(super) struct Heading {
-    pub(super) id: String,
-    /// In seconds since the start of 1970.
-    pub(super) created: i64,
-    pub(super) model: String,
-}
-
-/// The whole answer. `is_single_call` drops calls behind the first of a turn.
+/// The whole answer.
 pub(super) fn whole(
     heading: Heading,
     answers: Vec<ChatResponse>,
-    is_single_call: bool,
 ) -> Result<ChatCompletion, ApiError> {
     let mut usage: Option<Usage> = None;
     let mut debug_info = None;
     let mut choices = Vec::with_capacity(answers.len());
     for (index, answer) in answers.into_iter().enumerate() {
-        match &mut usage {
-            Some(usage) => usage.add_answer(&answer.metrics),
-            None => usage = Some(Usage::of(&answer.metrics)),
-        }
+        Usage::count(&mut usage, &answer.metrics);
         debug_info = debug_info.or_else(|| answer.debug_info.clone());
-        choices.push(choice(index, answer, is_single_call)?);
+        choices.push(choice(index, answer)?);
     }
     Ok(ChatCompletion {
         id: heading.id,
@@ -49,12 +36,8 @@ pub(super) fn whole(
     })
 }
 
-fn choice(
-    index: usize,
-    answer: ChatResponse,
-    is_single_call: bool,
-) -> Result<ChatChoice, ApiError> {
-    let calls = calls(&answer.message.tool_calls, is_single_call)?;
+fn choice(index: usize, answer: ChatResponse) -> Result<ChatChoice, ApiError> {
+    let calls = calls(&answer.message.tool_calls)?;
     let reason = answer.done_reason.as_ref().map(ollama::DoneReason::as_str);
     Ok(ChatChoice {
         index,
@@ -76,9 +59,8 @@ fn finish_reason(native: &str, has_called: bool) -> String {
     }
 }
 
-fn calls(calls: &[ollama::ToolCall], is_single: bool) -> Result<Vec<ToolCall>, ApiError> {
-    let wanted = calls.iter().filter(|call| !is_single || call.function.index == 0);
-    wanted.map(call).collect()
+fn calls(calls: &[ollama::ToolCall]) -> Result<Vec<ToolCall>, ApiError> {
+    calls.iter().map(call).collect()
 }
 
 fn call(call: &ollama::ToolCall) -> Result<ToolCall, ApiError> {
@@ -102,7 +84,6 @@ fn logprobs(content: Vec<Logprob>) -> Option<ChatLogprobs> {
 pub(super) struct ChatStream {
     heading: Heading,
     includes_usage: bool,
-    is_single_call: bool,
     choices: Vec<ChoiceState>,
     usage: Option<Usage>,
 }
@@ -115,14 +96,9 @@ struct ChoiceState {
 }
 
 impl ChatStream {
-    pub(super) fn new(
-        heading: Heading,
-        n: usize,
-        includes_usage: bool,
-        is_single_call: bool,
-    ) -> Self {
+    pub(super) fn new(heading: Heading, n: usize, includes_usage: bool) -> Self {
         let choices = vec![ChoiceState::default(); n];
-        Self { heading, includes_usage, is_single_call, choices, usage: None }
+        Self { heading, includes_usage, choices, usage: None }
     }
 
     fn chunk(&self, choices: Vec<ChatChoiceDelta>) -> ChatCompletionChunk {
@@ -143,7 +119,7 @@ impl ChatStream {
         index: usize,
         part: ChatResponse,
     ) -> Result<Vec<ChatChoiceDelta>, ApiError> {
-        let calls = calls(&part.message.tool_calls, self.is_single_call)?;
+        let calls = calls(&part.message.tool_calls)?;
         let ollama::Message { content, thinking, .. } = part.message;
         let state = &mut self.choices[index];
         state.has_called |= !calls.is_empty();
@@ -180,10 +156,7 @@ impl ChatStream {
             && part.message.tool_calls.is_empty()
             && part.logprobs.is_empty();
         if is_done {
-            match &mut self.usage {
-                Some(usage) => usage.add_answer(&part.metrics),
-                None => self.usage = Some(Usage::of(&part.metrics)),
-            }
+            Usage::count(&mut self.usage, &part.metrics);
         }
         // An answer that is empty altogether still opens.
         let mut deltas = match is_done && is_bare && self.choices[index].has_opened {

@@ -9,6 +9,7 @@ use camelid_api_types::openai::{ChatMessage, ToolCall};
 use serde_json::{Map, Value};
 
 use super::options;
+use crate::dialect::called_name;
 
 /// The conversation as native messages.
 ///
@@ -62,13 +63,6 @@ fn turn(message: ChatMessage, before: &[Message]) -> Result<Vec<Message>, ApiErr
         last.tool_call_id = tool_call_id;
     }
     Ok(turn)
-}
-
-/// The name of the tool that the latest call with this id named.
-fn called_name(before: &[Message], id: &str) -> String {
-    let calls = before.iter().rev().flat_map(|message| &message.tool_calls);
-    let call = calls.into_iter().find(|call| !id.is_empty() && call.id == id);
-    call.map(|call| call.function.name.clone()).unwrap_or_default()
 }
 
 fn part(part: Value) -> Result<Message, ApiError> {

@@ -3,22 +3,24 @@
 use camelid_api_types::ApiError;
 use camelid_api_types::ollama::ChatRequest;
 use camelid_api_types::openai::ChatCompletionRequest;
+use serde_json::Value;
 
 use super::chat_messages;
-use super::options::{NativeOptions, n_choices, think, with_seed_of};
+use super::options::{n_choices, think, with_seed_of};
 use crate::format;
+use crate::native_options::NativeOptions;
 
 /// What a request asks for.
 #[derive(Debug)]
 pub(super) struct ChatPlan {
+    /// The model's name, as the answer repeats it.
+    pub(super) model: String,
     /// A native request for each answer.
     pub(super) requests: Vec<ChatRequest>,
     /// Whether the answer comes in chunks.
     pub(super) is_streamed: bool,
     /// Whether one more chunk has the counts of tokens.
     pub(super) includes_usage: bool,
-    /// Whether an answer has no more than one call.
-    pub(super) is_single_call: bool,
 }
 
 /// Translates a request.
@@ -32,7 +34,6 @@ pub(super) fn plan(mut request: ChatCompletionRequest) -> Result<ChatPlan, ApiEr
     let n = n_choices("n", request.n)?;
     let options = options(&mut request).into_map();
     let effort = request.reasoning.and_then(|reasoning| reasoning.effort);
-    let is_single_call = request.parallel_tool_calls == Some(false);
     let native = ChatRequest {
         messages: chat_messages::to_native(request.messages)?,
         model: request.model,
@@ -51,9 +52,9 @@ pub(super) fn plan(mut request: ChatCompletionRequest) -> Result<ChatPlan, ApiEr
     let of_choice = |i| ChatRequest { options: Some(with_seed_of(&options, i)), ..native.clone() };
     Ok(ChatPlan {
         requests: (0..n).map(of_choice).collect(),
+        model: native.model,
         is_streamed: request.stream,
         includes_usage: request.stream_options.is_some_and(|options| options.include_usage),
-        is_single_call,
     })
 }
 
@@ -73,8 +74,7 @@ fn options(request: &mut ChatCompletionRequest) -> NativeOptions {
 }
 
 /// A text or a list of them; elements that are no texts are not looked at.
-fn stop(stop: &serde_json::Value) -> Option<Vec<String>> {
-    use serde_json::Value;
+fn stop(stop: &Value) -> Option<Vec<String>> {
     match stop {
         Value::String(text) => Some(vec![text.clone()]),
         Value::Array(texts) => {
@@ -140,7 +140,7 @@ mod tests {
         });
         assert_eq!(native(&request), want);
         let plan = planned(&request).expect("a valid request");
-        assert!(plan.is_streamed && plan.includes_usage && plan.is_single_call);
+        assert!(plan.is_streamed && plan.includes_usage);
         assert_eq!(plan.requests.len(), 2);
         let second = plan.requests[1].options.as_ref().expect("options");
         assert_eq!(second["seed"], 10, "another seed gives another answer");

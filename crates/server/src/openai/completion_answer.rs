@@ -8,9 +8,8 @@ use camelid_api_types::openai::{
     Completion, CompletionChoice, CompletionLogprobs, ErrorBody, Usage,
 };
 
-use super::FINGERPRINT;
-use super::chat_answer::Heading;
 use super::frame::Frame;
+use super::heading::{FINGERPRINT, Heading};
 use crate::sse::Translator;
 
 /// How many answers there are to each prompt, and what they show.
@@ -35,10 +34,7 @@ pub(super) fn whole(
     for of_prompt in answers.chunks_mut(layout.best_of) {
         let mut of_these: Option<Usage> = None;
         for answer in &*of_prompt {
-            match &mut of_these {
-                Some(usage) => usage.add_answer(&answer.metrics),
-                None => of_these = Some(Usage::of(&answer.metrics)),
-            }
+            Usage::count(&mut of_these, &answer.metrics);
         }
         usage.add(of_these.unwrap_or_default());
         if layout.best_of > layout.n {
@@ -128,10 +124,7 @@ impl Translator for CompletionStream {
 
     fn part(&mut self, index: usize, part: GenerateResponse) -> Vec<Self::Frame> {
         if part.done {
-            match &mut self.usages[index / self.layout.n] {
-                Some(usage) => usage.add_answer(&part.metrics),
-                usage => *usage = Some(Usage::of(&part.metrics)),
-            }
+            Usage::count(&mut self.usages[index / self.layout.n], &part.metrics);
         }
         let n_sent = &mut self.n_sent[index];
         let logprobs = self.layout.includes_logprobs.then(|| logprobs_at(&part, *n_sent));

@@ -8,13 +8,16 @@ use camelid_api_types::ollama::GenerateRequest;
 use camelid_api_types::openai::CompletionRequest;
 use serde_json::Value;
 
-use super::options::{NativeOptions, n_choices, with_seed_of};
+use super::options::{n_choices, with_seed_of};
 use crate::choices::MAX_CHOICES;
 use crate::format;
+use crate::native_options::NativeOptions;
 
 /// What a request asks for.
 #[derive(Debug)]
 pub(super) struct CompletionPlan {
+    /// The model's name, as the answer repeats it.
+    pub(super) model: String,
     /// A native request for each answer that is made: `best_of` for each prompt.
     pub(super) requests: Vec<GenerateRequest>,
     /// How many answers to a prompt are made.
@@ -84,6 +87,7 @@ pub(super) fn plan(mut request: CompletionRequest) -> Result<CompletionPlan, Api
     });
     Ok(CompletionPlan {
         requests: requests.collect(),
+        model: native.model,
         best_of,
         n,
         is_streamed: request.stream,

@@ -2,15 +2,15 @@
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use camelid_api_types::Timestamp;
 
-use super::chat_answer::Heading;
 use super::completion_answer::{CompletionStream, Layout, whole};
 use super::completion_request::plan;
+use super::heading::Heading;
 use super::respond;
 use crate::app::App;
-use crate::dialect::{Refusal, json_line, read};
-use crate::{choices, ids, sse};
+use crate::dialect::{Refusal, read};
+use crate::json_body::json_line;
+use crate::{choices, sse};
 
 /// The handler.
 pub(crate) async fn completions(State(app): State<App>, request: Request) -> Response {
@@ -22,17 +22,8 @@ async fn answer(app: App, request: Request) -> Result<Response, Refusal> {
     let n_made = plan.requests.len();
     let layout =
         Layout { best_of: plan.best_of, n: plan.n, includes_logprobs: plan.includes_logprobs };
-    let model = plan.requests.first().map(|request| request.model.clone());
-    let heading = Heading {
-        id: ids::numbered("cmpl-"),
-        created: Timestamp::now().as_second(),
-        model: model.unwrap_or_default(),
-    };
-    let ask = move |request| {
-        let app = app.clone();
-        async move { app.generate(request).await }
-    };
-    let parts = choices::begin(plan.requests, ask).await.map_err(Refusal::by_service)?;
+    let heading = Heading::new("cmpl-", plan.model);
+    let parts = app.generations(plan.requests).await.map_err(Refusal::by_service)?;
     if plan.is_streamed {
         let stream = CompletionStream::new(heading, layout, plan.includes_usage, n_made);
         return sse::stream(parts, stream).await.map_err(Refusal::by_service);

@@ -13,7 +13,8 @@ use serde_json::Value;
 
 use super::respond;
 use crate::app::App;
-use crate::dialect::{Refusal, json_line, read};
+use crate::dialect::{Refusal, read};
+use crate::json_body::json_line;
 
 /// How vectors are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,6 +14,7 @@ mod completion_request;
 mod completions;
 mod embeddings;
 mod frame;
+mod heading;
 mod models;
 mod options;
 mod response_answer;
@@ -31,15 +32,8 @@ pub(crate) use models::{model, models};
 pub(crate) use responses::responses;
 
 use crate::dialect::Refusal;
-use crate::failure::status_of;
 
 /// The answer, or the error in OpenAI's envelope.
 fn respond(answer: Result<Response, Refusal>) -> Response {
-    answer.unwrap_or_else(|refusal| {
-        let status = status_of(refusal.error.kind);
-        refusal.into_response(status, ErrorBody::from)
-    })
+    answer.unwrap_or_else(|refusal| refusal.into_response(ErrorBody::from))
 }
-
-/// What all answers carry, which is what clients of Ollama know.
-const FINGERPRINT: &str = "fp_ollama";

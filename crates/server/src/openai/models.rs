@@ -8,7 +8,8 @@ use camelid_api_types::openai::{Model, ModelList};
 
 use super::respond;
 use crate::app::App;
-use crate::dialect::{Refusal, json_line};
+use crate::dialect::Refusal;
+use crate::json_body::json_line;
 
 /// All of them.
 pub(crate) async fn models(State(app): State<App>) -> Response {

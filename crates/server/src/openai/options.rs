@@ -6,24 +6,6 @@ use serde_json::{Map, Value};
 
 use crate::choices::MAX_CHOICES;
 
-/// Native options, key by key.
-#[derive(Debug, Default)]
-pub(super) struct NativeOptions(Map<String, Value>);
-
-impl NativeOptions {
-    /// Sets an option where there is a value for it.
-    pub(super) fn set(&mut self, key: &str, value: Option<impl Into<Value>>) -> &mut Self {
-        if let Some(value) = value {
-            self.0.insert(key.to_owned(), value.into());
-        }
-        self
-    }
-
-    pub(super) fn into_map(self) -> Map<String, Value> {
-        self.0
-    }
-}
-
 /// Native options with the seed of the `i`th of several answers, which would all be the same with
 /// one seed.
 pub(super) fn with_seed_of(options: &Map<String, Value>, i: usize) -> Map<String, Value> {
@@ -34,10 +16,10 @@ pub(super) fn with_seed_of(options: &Map<String, Value>, i: usize) -> Map<String
     options
 }
 
-/// How many answers are wanted, of at most `max`.
+/// How many answers are wanted.
 ///
 /// # Errors
-/// When it is less than one or more than that.
+/// When it is less than one or more than [`MAX_CHOICES`].
 pub(super) fn n_choices(key: &str, n: Option<i64>) -> Result<usize, ApiError> {
     let n = n.unwrap_or(1);
     usize::try_from(n).ok().filter(|n| (1..=MAX_CHOICES).contains(n)).ok_or_else(|| {

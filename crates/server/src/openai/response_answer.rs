@@ -26,7 +26,6 @@ enum Open {
 #[derive(Debug)]
 pub(super) struct ResponseStream {
     response: Response,
-    is_single_call: bool,
     has_started: bool,
     open: Option<Open>,
     end: Option<(Option<DoneReason>, Metrics)>,
@@ -49,8 +48,7 @@ impl Frame for Numbered {
 
 /// The response of a whole answer.
 pub(super) fn whole(heading: Response, answer: ChatResponse) -> Result<Response, ApiError> {
-    let is_single_call = !heading.parallel_tool_calls;
-    let mut stream = ResponseStream::new(heading, is_single_call);
+    let mut stream = ResponseStream::new(heading);
     let mut events = Vec::new();
     stream.take(answer, &mut events)?;
     stream.finish(&mut events);
@@ -58,15 +56,8 @@ pub(super) fn whole(heading: Response, answer: ChatResponse) -> Result<Response,
 }
 
 impl ResponseStream {
-    pub(super) fn new(heading: Response, is_single_call: bool) -> Self {
-        Self {
-            response: heading,
-            is_single_call,
-            has_started: false,
-            open: None,
-            end: None,
-            sequence_number: 0,
-        }
+    pub(super) fn new(heading: Response) -> Self {
+        Self { response: heading, has_started: false, open: None, end: None, sequence_number: 0 }
     }
 
     /// The place of the open item, or of the next.
@@ -162,9 +153,6 @@ impl ResponseStream {
     }
 
     fn call(&mut self, call: ToolCall, events: &mut Vec<ResponseEvent>) -> Result<(), ApiError> {
-        if self.is_single_call && call.function.index > 0 {
-            return Ok(());
-        }
         self.close(events);
         let (id, output_index) = (ids::numbered("fc_"), self.output_index());
         let arguments = json::encode_text(&call.function.arguments)?;

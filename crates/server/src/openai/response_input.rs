@@ -8,6 +8,7 @@ use camelid_api_types::ollama::{Message, ToolCall, ToolCallFunction};
 use serde_json::{Map, Value};
 
 use super::options;
+use crate::dialect::called_name;
 
 /// The conversation as native messages; none where there is no input.
 ///
@@ -118,9 +119,7 @@ impl Turns {
 
     fn call_output(&mut self, item: &Value) -> Result<(), ApiError> {
         let id = text(item, "call_id").unwrap_or_default();
-        let calls = self.messages.iter().rev().flat_map(|message| &message.tool_calls);
-        let mut called = calls.into_iter().filter(|call| call.id == id);
-        let tool_name = called.next().map(|call| call.function.name.clone()).unwrap_or_default();
+        let tool_name = called_name(&self.messages, id);
         let output = content(item.get("output").unwrap_or(&Value::Null))?;
         let tool_call_id = id.to_owned();
         self.messages.push(Message { role: "tool".to_owned(), tool_name, tool_call_id, ..output });

@@ -7,9 +7,10 @@ use camelid_api_types::openai::{
 };
 use serde_json::{Map, Value, json};
 
-use super::options::{NativeOptions, think};
+use super::options::think;
 use super::response_input;
 use crate::format;
+use crate::native_options::NativeOptions;
 
 /// The word by which `include` asks for log-probabilities.
 const LOGPROBS: &str = "message.output_text.logprobs";

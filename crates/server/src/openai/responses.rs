@@ -2,14 +2,15 @@
 
 use axum::extract::{Request, State};
 use axum::response::Response;
+use camelid_api_types::Timestamp;
 use camelid_api_types::openai::ResponsesRequest;
-use camelid_api_types::{ApiError, Timestamp};
 
 use super::respond;
 use super::response_answer::{ResponseStream, whole};
 use super::response_request::{heading, to_native};
 use crate::app::App;
-use crate::dialect::{Refusal, json_line, read};
+use crate::dialect::{Refusal, read};
+use crate::json_body::json_line;
 use crate::{choices, ids, sse};
 
 /// The handler.
@@ -21,20 +22,13 @@ async fn answer(app: App, request: Request) -> Result<Response, Refusal> {
     let request: ResponsesRequest = read(&app, request).await?;
     let native = to_native(&request)?;
     let heading = heading(ids::numbered("resp_"), Timestamp::now().as_second(), &request);
-    let parts = choices::begin(vec![native], move |request| {
-        let app = app.clone();
-        async move { app.chat(request).await }
-    });
-    let parts = parts.await.map_err(Refusal::by_service)?;
+    let parts = app.chats(vec![native]).await.map_err(Refusal::by_service)?;
     if request.stream {
-        let is_single_call = !heading.parallel_tool_calls;
-        let stream = ResponseStream::new(heading, is_single_call);
+        let stream = ResponseStream::new(heading);
         let mut response = sse::stream(parts, stream).await.map_err(Refusal::by_service)?;
         sse::forbid_caching(response.headers_mut());
         return Ok(response);
     }
-    let answers = choices::collect(parts, 1).await.map_err(Refusal::by_service)?;
-    let nothing = || ApiError::internal("the answer ended before its first part");
-    let answer = answers.into_iter().next().ok_or_else(nothing)?;
+    let answer = choices::only(parts).await.map_err(Refusal::by_service)?;
     Ok(json_line(&whole(heading, answer)?)?)
 }

@@ -16,10 +16,10 @@ fn thinks(thinking: &str, content: &str) -> ChatResponse {
     ChatResponse { message, ..ChatResponse::default() }
 }
 
-fn calls_tool(index: u32) -> ChatResponse {
+fn calls_tool() -> ChatResponse {
     let arguments = Map::from_iter([("city".to_owned(), "<Paris>".into())]);
-    let function = ToolCallFunction { index, name: "weather".to_owned(), arguments };
-    let call = ollama::ToolCall { id: format!("call_{index}"), function };
+    let function = ToolCallFunction { index: 0, name: "weather".to_owned(), arguments };
+    let call = ollama::ToolCall { id: "call_0".to_owned(), function };
     let message = Message { tool_calls: vec![call], ..Message::assistant("") };
     ChatResponse { message, ..ChatResponse::default() }
 }
@@ -31,7 +31,7 @@ fn done(reason: DoneReason) -> ChatResponse {
 
 /// What the chunks of a stream say: each one's choices, and its usage if it has one.
 fn stream(n: usize, parts: Vec<(usize, ChatResponse)>) -> Vec<Value> {
-    let mut stream = ChatStream::new(heading(), n, true, false);
+    let mut stream = ChatStream::new(heading(), n, true);
     let mut frames: Vec<_> =
         parts.into_iter().flat_map(|(choice, part)| stream.part(choice, part)).collect();
     frames.extend(stream.end());
@@ -66,7 +66,7 @@ fn a_stream_opens_speaks_finishes_and_counts() {
 
 #[test]
 fn thinking_stands_by_itself_and_calls_end_with_their_reason() {
-    let parts = vec![(0, thinks("Hm", "So")), (0, calls_tool(0)), (0, done(DoneReason::Stop))];
+    let parts = vec![(0, thinks("Hm", "So")), (0, calls_tool()), (0, done(DoneReason::Stop))];
     let call = json!({"id": "call_0", "index": 0, "type": "function",
         "function": {"name": "weather", "arguments": "{\"city\":\"\\u003cParis\\u003e\"}"}});
     let want = vec![
@@ -97,7 +97,7 @@ fn several_answers_are_told_apart_and_share_their_prompt() {
 
 #[test]
 fn a_failure_is_the_last_frame() {
-    let mut stream = ChatStream::new(heading(), 1, true, false);
+    let mut stream = ChatStream::new(heading(), 1, true);
     let frames = stream.fail(ApiError::internal("out of luck"));
     let [Frame::Error(body)] = frames.as_slice() else { panic!("{frames:?}") };
     assert_eq!(
@@ -111,10 +111,10 @@ fn a_whole_answer_has_all_choices() {
     let called = ChatResponse {
         done_reason: Some(DoneReason::Stop),
         metrics: done(DoneReason::Stop).metrics,
-        ..calls_tool(0)
+        ..calls_tool()
     };
     let said = ChatResponse { metrics: done(DoneReason::Stop).metrics, ..thinks("Hm", "Hi") };
-    let got = whole(heading(), vec![said, called], false).expect("an answer");
+    let got = whole(heading(), vec![said, called]).expect("an answer");
     let want = json!({
         "id": "chatcmpl-1", "object": "chat.completion", "created": 5, "model": "m",
         "system_fingerprint": "fp_ollama",
@@ -129,13 +129,4 @@ fn a_whole_answer_has_all_choices() {
         "usage": {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}
     });
     assert_eq!(serde_json::to_value(got).expect("plain data"), want);
-}
-
-#[test]
-fn one_call_is_all_where_no_more_are_wanted() {
-    assert_eq!(calls(&[calls_tool(1).message.tool_calls[0].clone()], true), Ok(Vec::new()));
-    let mut stream = ChatStream::new(heading(), 1, false, true);
-    let frames = stream.part(0, calls_tool(1));
-    let [Frame::Chunk(chunk)] = frames.as_slice() else { panic!("{frames:?}") };
-    assert!(chunk.choices[0].delta.tool_calls.is_empty());
 }

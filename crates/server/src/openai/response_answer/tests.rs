@@ -7,7 +7,7 @@ use super::*;
 
 fn stream() -> ResponseStream {
     let request = ResponsesRequest { model: "m".to_owned(), ..ResponsesRequest::default() };
-    ResponseStream::new(heading("resp_1".to_owned(), 5, &request), false)
+    ResponseStream::new(heading("resp_1".to_owned(), 5, &request))
 }
 
 fn part(message: Message) -> ChatResponse {
