@@ -58,6 +58,10 @@ pub(crate) enum Command {
     },
     /// Take a model out of memory
     Stop(StopArgs),
+    /// Write models into one file, for a machine without a network
+    Save(SaveArgs),
+    /// Add the models of such a file to the store
+    Load(LoadArgs),
     /// Look at the settings
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -108,6 +112,22 @@ impl ServeArgs {
 pub(crate) enum ConfigCommand {
     /// Show what `serve` with the same flags would go by, and where each setting is from
     Show(ServeArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SaveArgs {
+    /// The models' names
+    #[arg(required = true, value_name = "MODEL")]
+    pub(crate) models: Vec<String>,
+    /// The file, or - for standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LoadArgs {
+    /// The file, or - for standard input
+    pub(crate) file: PathBuf,
 }
 
 #[derive(Debug, Args)]

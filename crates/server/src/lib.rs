@@ -16,7 +16,8 @@
 //! is under way.
 //!
 //! OpenAI's and Anthropic's requests (`openai`, `anthropic`) are translated to native ones here, at
-//! the edge, and the native answer's parts to theirs (`choices`, `sse`). `openapi` describes all routes.
+//! the edge, and the native answer's parts to theirs (`choices`, `sse`); what both do alike is in
+//! `dialect`, `format` and `native_options`. `openapi` describes all routes.
 #![forbid(unsafe_code)]
 
 mod answer;

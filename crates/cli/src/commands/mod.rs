@@ -1,5 +1,6 @@
 //! One file for each command.
 
+mod archive;
 mod bench;
 mod config;
 mod list;
@@ -52,6 +53,8 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
             Some(Command::Serve(_)) => serve::serve(&environment, &settings).await,
             Some(Command::Run(args)) => run::run(args, &environment).await,
             Some(Command::List { prefix }) => list::list(prefix.as_deref(), &environment).await,
+            Some(Command::Save(args)) => archive::save(&args, &environment),
+            Some(Command::Load(args)) => archive::load(&args, &environment),
             Some(Command::Config(ConfigCommand::Show(args))) => {
                 config::show(&args, &environment, &settings)
             }

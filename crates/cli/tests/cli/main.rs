@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test's panic is its report")]
 
 mod architecture;
+mod archive;
 mod error_texts;
 mod exchanges;
 mod program;

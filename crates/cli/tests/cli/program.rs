@@ -220,6 +220,8 @@ fn help_lists_the_commands() {
       list    List models [alias: ls]
       ps      List models in memory
       stop    Take a model out of memory
+      save    Write models into one file, for a machine without a network
+      load    Add the models of such a file to the store
       config  Look at the settings
       bench   Measure how fast a GGUF file runs
       help    Print this message or the help of the given subcommand(s)
