@@ -20,7 +20,7 @@ use crate::block::BlockFormat;
 use crate::matrix::Matrix;
 use crate::row_span::RowSpan;
 use crate::table::Kernels;
-use crate::tile::{PANEL, RowLanes, TILE_ROWS, Tile};
+use crate::tile::{RowLanes, TILE_ROWS, Tile};
 
 /// From so many tokens on, the grid is walked panel by panel.
 const MANY_TOKENS: usize = 32;
