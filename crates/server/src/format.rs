@@ -21,8 +21,11 @@ pub(crate) fn to_native(
     match (kind.to_lowercase().as_str(), schema) {
         ("" | "text", _) => Ok(None),
         // Some other servers' clients lay a schema beside the older type.
-        ("json" | "json_object" | "json_schema", Some(schema)) => Ok(Some(Format::Schema(schema))),
-        ("json" | "json_object", None) => Ok(Some(Format::Json)),
+        ("json" | "json_object", Some(schema)) if !schema.is_empty() => {
+            Ok(Some(Format::Schema(schema)))
+        }
+        ("json" | "json_object", _) => Ok(Some(Format::Json)),
+        ("json_schema", Some(schema)) => Ok(Some(Format::Schema(schema))),
         ("json_schema", None) => {
             Err(ApiError::bad_request(format!("{field} of type json_schema has no schema")))
         }
@@ -59,6 +62,7 @@ mod tests {
     #[test]
     fn types_are_read_in_any_case_of_letters() {
         assert_eq!(read(json!({"type": "JSON_object"})), Ok(Some(Format::Json)));
+        assert_eq!(read(json!({"type": "json_object", "schema": {}})), Ok(Some(Format::Json)));
         let regex = json!({"type": "Regex", "regex": "a+"});
         assert_eq!(read(regex), Ok(Some(Format::Regex("a+".to_owned()))));
     }

@@ -50,10 +50,10 @@ impl HostFilter {
             return None;
         }
         let mut filter = Self::default();
-        for host in hosts {
+        for host in hosts.iter().map(|host| without_port(host)) {
             match host.parse::<IpAddr>() {
                 Ok(address) => filter.local_addresses.push(address),
-                Err(_) => filter.names.push(host.clone()),
+                Err(_) => filter.names.push(host.to_owned()),
             }
         }
         Some(filter)
@@ -192,7 +192,7 @@ mod tests {
             HostFilter::for_listener(address.parse().expect(address), &hosts)
         };
         for address in ["0.0.0.0:1", "127.0.0.1:1"] {
-            let filter = filter(address, &["llm.example", "203.0.113.8"]).expect("a filter");
+            let filter = filter(address, &["llm.example:443", "203.0.113.8"]).expect("a filter");
             assert_eq!(filter.decide("LLM.example:443"), Name);
             assert_eq!(filter.decide("203.0.113.8"), Address);
             assert_eq!(filter.decide("127.0.0.1"), Address);

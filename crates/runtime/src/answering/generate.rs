@@ -55,13 +55,14 @@ impl Runtime {
             let debug_info = Some(ready.debug_info(prompt)?);
             return Ok(once(GenerateResponse { debug_info, ..part() }));
         }
-        let mut echo = (request.echo || request.prompt_logprobs).then(part);
-        if let Some(echo) = echo.as_mut().filter(|_| request.echo) {
-            echo.response = match request.prompt_tokens {
-                Some(_) => ready.text_of(prompt.clone()),
-                None => request.prompt.clone(),
-            };
-        }
+        let echoed = || match request.prompt_tokens {
+            Some(_) => ready.text_of(prompt.clone()),
+            None => request.prompt.clone(),
+        };
+        let mut echo = (request.echo || request.prompt_logprobs).then(|| GenerateResponse {
+            response: if request.echo { echoed() } else { String::new() },
+            ..part()
+        });
         let is_given_as_tokens = request.prompt_tokens.is_some();
         ready.timing.n_messages_dropped = n_messages_dropped;
         // Without a parser nobody could tell the thought from the answer.

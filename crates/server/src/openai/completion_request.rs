@@ -37,15 +37,7 @@ pub(super) struct CompletionPlan {
 /// # Errors
 /// When something in it cannot be what it is.
 pub(super) fn plan(mut request: CompletionRequest) -> Result<CompletionPlan, ApiError> {
-    let n = n_choices("n", request.n)?;
-    let best_of = n_choices("best_of", request.best_of.or(request.n))?;
-    if best_of < n {
-        let message = format!("best_of is {best_of}, and must not be less than n, which is {n}");
-        return Err(ApiError::bad_request(message));
-    }
-    if request.stream && best_of > n {
-        return Err(ApiError::bad_request("best_of cannot be streamed"));
-    }
+    let (n, best_of) = counts(&request)?;
     let prompts = prompts(request.prompt.take())?;
     if prompts.len().saturating_mul(best_of) > MAX_CHOICES {
         let message = format!(
@@ -94,6 +86,20 @@ pub(super) fn plan(mut request: CompletionRequest) -> Result<CompletionPlan, Api
         includes_usage: request.stream_options.is_some_and(|options| options.include_usage),
         includes_logprobs,
     })
+}
+
+/// How many answers to a prompt are given, and how many are made for that.
+fn counts(request: &CompletionRequest) -> Result<(usize, usize), ApiError> {
+    let n = n_choices("n", request.n)?;
+    let best_of = n_choices("best_of", request.best_of.or(request.n))?;
+    if best_of < n {
+        let message = format!("best_of is {best_of}, and must not be less than n, which is {n}");
+        return Err(ApiError::bad_request(message));
+    }
+    if request.stream && best_of > n {
+        return Err(ApiError::bad_request("best_of cannot be streamed"));
+    }
+    Ok((n, best_of))
 }
 
 /// One of the prompts.
