@@ -75,25 +75,13 @@ impl Grid<'_> {
     /// The same with some rows of tiles.
     fn multiply_strip(&self, tile_rows: Range<usize>, first_token: usize, out: &mut [&mut [f32]]) {
         let n_tokens = out.len();
-        let mut tile = Tile::default();
         let mut sums = SUMS.take();
         sums.clear();
         sums.resize(tile_rows.len() * n_tokens, RowLanes([0.0; TILE_ROWS]));
         if n_tokens == self.n_tokens && n_tokens < MANY_TOKENS {
-            for (tile_row, sums) in tile_rows.clone().zip(sums.chunks_exact_mut(n_tokens)) {
-                let span = self.span(tile_row);
-                self.kernels.mul_rows(self.format, &span, self.activations, sums, &mut tile);
-            }
+            self.add_rows(tile_rows.clone(), &mut sums);
         } else {
-            let panel_bytes = self.format.panel_bytes();
-            for (panel_idx, x) in self.activations.chunks_exact(self.n_tokens).enumerate() {
-                let x = &x[first_token..][..n_tokens];
-                for (tile_row, sums) in tile_rows.clone().zip(sums.chunks_exact_mut(n_tokens)) {
-                    let span = self.span(tile_row);
-                    let panel = span.slice(panel_idx * panel_bytes, (panel_idx + 1) * panel_bytes);
-                    self.kernels.mul_rows(self.format, &panel, x, sums, &mut tile);
-                }
-            }
+            self.add_panels(tile_rows.clone(), first_token..first_token + n_tokens, &mut sums);
         }
         for (token_idx, out) in out.iter_mut().enumerate() {
             let out = &mut out[tile_rows.start * TILE_ROWS..];
@@ -106,6 +94,39 @@ impl Grid<'_> {
             }
         }
         SUMS.set(sums);
+    }
+
+    /// Multiplies row by row with all tokens.
+    fn add_rows(&self, tile_rows: Range<usize>, sums: &mut [RowLanes]) {
+        let mut tile = Tile::default();
+        for (tile_row, sums) in tile_rows.zip(sums.chunks_exact_mut(self.n_tokens)) {
+            let span = self.span(tile_row);
+            self.kernels.mul_rows(self.format, &span, self.activations, sums, &mut tile);
+        }
+    }
+
+    /// Multiplies panel by panel with some tokens.
+    fn add_panels(&self, tile_rows: Range<usize>, tokens: Range<usize>, sums: &mut [RowLanes]) {
+        let Self { kernels, format, activations, .. } = self;
+        let n_panels = activations.len() / self.n_tokens;
+        let panel = |panel_idx: usize, tile_row: usize| {
+            let first = panel_idx * format.panel_bytes();
+            let span = self.span(tile_row).slice(first, first + format.panel_bytes());
+            RowSpan { ahead: &[], ..span }
+        };
+        let mut tile = Tile::default();
+        let mut tiles = (0..n_panels)
+            .flat_map(|panel_idx| tile_rows.clone().map(move |tile_row| (panel_idx, tile_row)))
+            .peekable();
+        while let Some((panel_idx, tile_row)) = tiles.next() {
+            // The next tile's pieces of rows come while this one is multiplied.
+            if let Some(&(panel_idx, tile_row)) = tiles.peek() {
+                panel(panel_idx, tile_row).rows.iter().for_each(|row| kernels.prefetch(row));
+            }
+            let x = &activations[panel_idx * self.n_tokens..][tokens.clone()];
+            let sums = &mut sums[(tile_row - tile_rows.start) * x.len()..][..x.len()];
+            kernels.mul_rows(format, &panel(panel_idx, tile_row), x, sums, &mut tile);
+        }
     }
 
     /// A row of tiles; the next lies behind it.
