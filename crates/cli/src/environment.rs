@@ -32,6 +32,8 @@ pub(crate) struct Environment {
     pub(crate) keep_alive: Option<KeepAlive>,
     /// `CAMELID_HOSTS`: further names and addresses that lead to the server, or `*` for any.
     pub(crate) hosts: Vec<String>,
+    /// `CAMELID_STRICT`: whether requests with fields that nobody knows are refused.
+    pub(crate) is_strict: bool,
     /// `CAMELID_PRELOAD`: models that a server loads when it starts.
     pub(crate) preload: Vec<String>,
     /// `OLLAMA_ORIGINS`: further web pages that may call the server.
@@ -124,6 +126,7 @@ impl Environment {
             is_offline: is_on(&value("CAMELID_OFFLINE")),
             keep_alive: value("OLLAMA_KEEP_ALIVE").parse().ok(),
             hosts: list(&value("CAMELID_HOSTS")),
+            is_strict: is_on(&value("CAMELID_STRICT")),
             preload: list(&value("CAMELID_PRELOAD")),
             origins: value("OLLAMA_ORIGINS"),
             models: None,

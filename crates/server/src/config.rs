@@ -18,6 +18,8 @@ pub struct Config {
     /// Whether the log has what requests say, prompts and all. It has not, unless somebody wants to
     /// know.
     pub logs_bodies: bool,
+    /// Whether a request with fields that nobody knows is refused. Elsewhere the log tells of them.
+    pub is_strict: bool,
     /// The same as in [`ServeOptions`](crate::ServeOptions).
     pub cut_off: CutOff,
 }
@@ -35,6 +37,7 @@ impl Default for Config {
             max_body_bytes: Self::DEFAULT_MAX_BODY_BYTES,
             keys: ApiKeys::default(),
             logs_bodies: false,
+            is_strict: false,
             cut_off: CutOff::default(),
         }
     }

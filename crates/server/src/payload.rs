@@ -32,7 +32,8 @@ impl<T: DeserializeOwned> FromRequest<App> for Payload<T> {
 /// is told of fields that `T` has not.
 ///
 /// # Errors
-/// When the body cannot be had, or is not what `T` wants.
+/// When the body cannot be had, or is not what `T` wants; on a strict server also where there are
+/// fields that `T` has not.
 pub(crate) async fn read_json<T: DeserializeOwned>(
     request: Request,
     app: &App,
@@ -41,7 +42,7 @@ pub(crate) async fn read_json<T: DeserializeOwned>(
     let path = request.uri().path().to_owned();
     let bytes = read(request, app).await?;
     let (value, unknown) = json::decode_noting(&bytes).map_err(refuse)?;
-    app.unknown_fields.tell(&path, unknown);
+    app.unknown_fields.handle(&path, unknown)?;
     Ok(value)
 }
 

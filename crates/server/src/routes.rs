@@ -13,6 +13,7 @@ use crate::failure::when_to_ask_again;
 use crate::fallback::{KnownPaths, unknown_path, wrong_method};
 use crate::handlers::{blobs, cloud, general, health, inference, models, transfer};
 use crate::meters::Meters;
+use crate::unknown_fields::UnknownFields;
 use crate::{anthropic, auth, cors, host_filter, observe, openai, openapi, panics, rerank};
 
 /// The HTTP face of a service.
@@ -34,7 +35,7 @@ pub fn router(service: Arc<dyn Service>, config: Config) -> Router {
         logs_bodies: config.logs_bodies,
         cut_off: config.cut_off,
         meters: Arc::clone(&meters),
-        unknown_fields: Arc::default(),
+        unknown_fields: Arc::new(UnknownFields::new(config.is_strict)),
     };
     routes
         .into_iter()

@@ -109,6 +109,7 @@ fn of_the_environment(sources: &Sources<'_>, environment: &Environment) -> Vec<R
         ),
         row("keep_unused_blobs", environment.keeps_unused, of("OLLAMA_NOPRUNE", true)),
         row("offline", environment.is_offline, offline),
+        row("strict", environment.is_strict, of("CAMELID_STRICT", true)),
         row("preload", environment.preload.join(","), of("CAMELID_PRELOAD", true)),
         row("hosts", environment.hosts.join(","), of("CAMELID_HOSTS", true)),
         row("origins", &environment.origins, of("OLLAMA_ORIGINS", true)),

@@ -40,6 +40,7 @@ pub(crate) async fn serve(environment: &Environment, settings: &Settings) -> Res
         max_body_bytes: settings.max_body_bytes(),
         keys,
         logs_bodies: settings.logs_bodies(),
+        is_strict: environment.is_strict,
         cut_off: options.cut_off.clone(),
     };
     let runtime = Runtime::new(served_catalog(environment)?, served_config(environment)?);

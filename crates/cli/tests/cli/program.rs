@@ -172,6 +172,7 @@ fn config_show_tells_each_setting_and_where_it_is_from() {
     kv_cache_type            f16                     default
     keep_unused_blobs        false                   default
     offline                  true                    --offline
+    strict                   false                   default
     preload                                          default
     hosts                                            default
     origins                                          default

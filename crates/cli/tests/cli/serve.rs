@@ -135,3 +135,12 @@ fn a_model_is_loaded_before_anybody_asks() {
     let line = |words: &str| log.iter().any(|line| line.contains(words));
     assert!(line("model 'nope:latest' not found"), "{log:?}");
 }
+
+#[test]
+fn a_strict_server_refuses_a_field_that_nobody_knows() {
+    let server = Server::run(camelid(&["serve"]).env("CAMELID_STRICT", "1"));
+    for path in ["/api/generate", "/v1/completions"] {
+        let answer = server.ask("POST", path, r#"{"model": "tiny", "stop_words": ["x"]}"#);
+        assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("stop_words"), "{answer}");
+    }
+}
