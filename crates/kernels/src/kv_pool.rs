@@ -5,6 +5,7 @@
 //! head of one page at a time; how that lies in memory is told in [`store`].
 
 mod codes;
+mod memory;
 mod store;
 
 use crate::rope::Rope;

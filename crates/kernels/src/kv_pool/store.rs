@@ -20,6 +20,7 @@ use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 
 use super::codes::{BLOCK, Bits};
+use super::memory::Memory;
 use super::{KvType, PAGE_LEN};
 use crate::scalar::FloatRows;
 use crate::table::Kernels;
@@ -76,10 +77,10 @@ pub(super) struct Store {
 }
 
 enum Data {
-    F32(Vec<f32>),
-    F16(Vec<f16>),
-    BF16(Vec<bf16>),
-    Codes { bits: Bits, codes: Vec<u8>, scales: Vec<f16> },
+    F32(Memory<f32>),
+    F16(Memory<f16>),
+    BF16(Memory<bf16>),
+    Codes { bits: Bits, codes: Memory<u8>, scales: Memory<f16> },
 }
 
 /// One head of one page, as stored.
@@ -117,12 +118,12 @@ impl Store {
         let data = match (ty, Bits::of(ty)) {
             (_, Some(bits)) => Data::Codes {
                 bits,
-                codes: vec![0; n_blocks * bits.page_bytes()],
-                scales: vec![f16::ZERO; n_blocks * PAGE_LEN],
+                codes: Memory::zeros(n_blocks * bits.page_bytes()),
+                scales: Memory::zeros(n_blocks * PAGE_LEN),
             },
-            (KvType::F16, _) => Data::F16(vec![f16::ZERO; n_elems]),
-            (KvType::BF16, _) => Data::BF16(vec![bf16::ZERO; n_elems]),
-            _ => Data::F32(vec![0.0; n_elems]),
+            (KvType::F16, _) => Data::F16(Memory::zeros(n_elems)),
+            (KvType::BF16, _) => Data::BF16(Memory::zeros(n_elems)),
+            _ => Data::F32(Memory::zeros(n_elems)),
         };
         Self { side, head_dim, data }
     }
