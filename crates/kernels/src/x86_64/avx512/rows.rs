@@ -1,9 +1,9 @@
 //! Products with rows as they lie in the file.
 //!
 //! Packed words of 16 rows are transposed first, so that each lane holds one row, and split into
-//! codes after: splitting is the same for all lanes. The transposition goes by 16 bytes of each
-//! row: four rows' pieces, four rows apart, are joined to a vector as they are loaded, and eight
-//! shuffles turn four such vectors into four words of all rows.
+//! codes after: splitting is the same for all lanes. The transposition goes by 16 or 32 bytes of
+//! each row: four or two rows' pieces are joined to a vector as they are loaded, which is part of
+//! the way, and shuffles go the rest.
 //!
 //! The codes that come from the same words are a unit: a group of columns, a quarter or half of a
 //! panel. Few tokens meet a unit while it is in registers, and whole rows in one call: what is
@@ -20,9 +20,9 @@ use std::arch::x86_64::*;
 
 use camelid_gguf::TensorType;
 
-use super::mem::{load_u8, load_u8x16, store_u8};
+use super::mem::{load_u8, load_u8x16, load_u8x32, store_u8};
 use super::tile::{each_group, mul_tile, mul_units};
-use super::transpose::{transpose_16x4, transpose_16x16};
+use super::transpose::{transpose_16x4, transpose_16x8, transpose_16x16};
 use crate::activation::ActivationPanel;
 use crate::block::{BlockFormat, FP4_CODES, IQ4_CODES};
 use crate::row_span::RowSpan;
@@ -245,6 +245,24 @@ fn words<const PANEL_BYTES: usize>(rows: &Blocks<'_, PANEL_BYTES>, offset: usize
         *quad = join([piece(i), piece(4 + i), piece(8 + i), piece(12 + i)]);
     }
     transpose_16x4(quads)
+}
+
+/// 32 bytes of each row, as eight words per lane.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+#[inline]
+fn words_32<const PANEL_BYTES: usize>(
+    rows: &Blocks<'_, PANEL_BYTES>,
+    offset: usize,
+) -> [__m512i; 8] {
+    // Once for all rows: the compiler drops their own checks then.
+    assert!(offset <= PANEL_BYTES - 32);
+    let piece = |row_idx: usize| load_u8x32(part(rows[row_idx], offset));
+    let mut pairs = [_mm512_setzero_si512(); 8];
+    for (i, pair) in pairs.iter_mut().enumerate() {
+        let first = i / 4 * 8 + i % 4;
+        *pair = _mm512_inserti64x4::<1>(_mm512_castsi256_si512(piece(first)), piece(first + 4));
+    }
+    transpose_16x8(pairs)
 }
 
 /// Loads four 16-byte pieces.

@@ -36,6 +36,24 @@ pub(super) fn transpose_16x16(rows: [__m512i; 16]) -> [__m512i; 16] {
     columns
 }
 
+/// Transposes 16 rows of 8 words.
+///
+/// `parts[i]` holds rows `i` and `4 + i` in its halves, `parts[4 + i]` rows `8 + i` and `12 + i`.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+#[inline]
+pub(super) fn transpose_16x8(parts: [__m512i; 8]) -> [__m512i; 8] {
+    let [a, b, c, d, e, f, g, h] = parts;
+    // Of each, eight rows of columns 0 to 3 and 4 to 7, in turns of four rows.
+    let upper = transpose_16x4([a, b, c, d]);
+    let lower = transpose_16x4([e, f, g, h]);
+    let mut columns = [_mm512_setzero_si512(); 8];
+    for (i, (upper, lower)) in upper.into_iter().zip(lower).enumerate() {
+        columns[i] = _mm512_shuffle_i32x4::<0b10_00_10_00>(upper, lower);
+        columns[4 + i] = _mm512_shuffle_i32x4::<0b11_01_11_01>(upper, lower);
+    }
+    columns
+}
+
 /// Transposes 16 rows of 4 words.
 ///
 /// `parts[i]` holds rows `i`, `4 + i`, `8 + i` and `12 + i`, one in each 128-bit part.

@@ -6,7 +6,7 @@
 use std::arch::x86_64::*;
 
 use super::halves::{Halves, N_BLOCKS};
-use super::{Blocks, Job, part, split, words};
+use super::{Blocks, Job, part, split, words, words_32};
 use crate::block::half_e8m0;
 use crate::tile::{CodeLanes, Tile};
 use crate::x86_64::avx512::mem::{load_u8, load_u8x16, store_f32};
@@ -15,11 +15,8 @@ use crate::x86_64::avx512::mem::{load_u8, load_u8x16, store_f32};
 pub(super) fn mul_q8_0<const N: usize>(job: Job<'_, N>) {
     job.run::<{ 8 * 34 }, 1, 8, false, false, _, _>(
         |blocks, tile| scales::<34, _>(blocks, tile),
-        |blocks, (), block_idx| {
-            let at = 34 * block_idx + 2;
-            [words(blocks, at), words(blocks, at + 16)]
-        },
-        |columns, _, quad| _mm512_xor_si512(columns[quad / 4][quad % 4], _mm512_set1_epi8(i8::MIN)),
+        |blocks, (), block_idx| words_32(blocks, 34 * block_idx + 2),
+        |columns, _, quad| _mm512_xor_si512(columns[quad], _mm512_set1_epi8(i8::MIN)),
     );
 }
 

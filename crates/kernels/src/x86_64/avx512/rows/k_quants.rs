@@ -3,7 +3,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Blocks, Job, or_masked, part, split, words};
+use super::{Blocks, Job, or_masked, part, split, words, words_32};
 use crate::tile::{RowLanes, TILE_ROWS, Tile};
 use crate::x86_64::avx512::mem::{load_u16, store_f32};
 
@@ -102,15 +102,6 @@ fn crumbs(columns: &[__m512i; 8], group: usize, quad: usize) -> __m512i {
     let shift = _mm512_set1_epi32(2 * (group / 2) as i32);
     let bits = _mm512_srlv_epi32(columns[group % 2 * 4 + quad], shift);
     _mm512_and_si512(bits, _mm512_set1_epi8(3))
-}
-
-/// 32 bytes of each row, as eight words per lane.
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-#[inline]
-fn words_32<const BLOCK: usize>(blocks: &Blocks<'_, BLOCK>, offset: usize) -> [__m512i; 8] {
-    let [a, b, c, d] = words(blocks, offset);
-    let [e, f, g, h] = words(blocks, offset + 16);
-    [a, b, c, d, e, f, g, h]
 }
 
 /// Widens the f16 at `offset` of each block.
