@@ -16,6 +16,7 @@
 mod steps;
 
 use crate::tile::{MAX_GROUPS, PANEL};
+use steps::GroupStep;
 
 /// Activations that share a scale.
 pub(crate) const GROUP: usize = 32;
@@ -89,7 +90,8 @@ impl ActivationPanel {
     /// Rounds `x`, whole groups of 32 and at most 256 elements.
     ///
     /// `largest` is the largest magnitude of a group, as bits, a NaN's if there is any; `round`
-    /// multiplies a group with a factor and rounds it, ties to even.
+    /// multiplies a group with a factor and rounds it, ties to even; `sums` adds up codes as
+    /// [`sums_of_16`] does.
     #[inline(always)]
     pub(crate) fn round(
         &mut self,
@@ -97,6 +99,7 @@ impl ActivationPanel {
         spec: PanelSpec,
         largest: impl Fn(&[f32; GROUP]) -> u32,
         round: impl Fn(&[f32; GROUP], f32, &mut [i8; GROUP]),
+        sums: impl Fn(&[i8; PANEL]) -> [i32; MAX_GROUPS],
     ) {
         let groups = x.as_chunks::<GROUP>().0;
         let mut maxima = [0.0; GROUPS];
@@ -105,30 +108,43 @@ impl ActivationPanel {
         }
         let (step, steps) = steps::choose(spec.steps, &maxima);
         self.step = step;
-        let per_group = GROUP / spec.group;
         let codes = self.codes.as_chunks_mut::<GROUP>().0;
-        for (group_idx, ((x, codes), step)) in groups.iter().zip(codes).zip(steps).enumerate() {
+        for ((x, codes), step) in groups.iter().zip(codes).zip(&steps) {
             if step.inverse == 0.0 {
                 codes.fill(0);
             } else {
                 round(x, step.inverse, codes);
             }
-            let [first, second] = halves(codes);
-            let sums = if per_group == 1 { [first + second, 0] } else { [first, second] };
-            for (idx, &sum) in (group_idx * per_group..).zip(&sums[..per_group]) {
-                self.scales[idx] = step.scale;
-                self.starts[idx] = -i32::from(spec.zero) * sum;
-                self.sums[idx] = step.sum_factor * sum as f32;
+        }
+        let sums = sums(&self.codes);
+        if spec.group == GROUP {
+            for (idx, step) in steps.iter().enumerate() {
+                self.set_group(idx, step, spec.zero, sums[2 * idx] + sums[2 * idx + 1]);
+            }
+        } else {
+            for (idx, sum) in sums.into_iter().enumerate() {
+                self.set_group(idx, &steps[idx / 2], spec.zero, sum);
             }
         }
     }
+
+    /// What products with a group need beside its codes; `sum` is theirs.
+    #[inline(always)]
+    fn set_group(&mut self, idx: usize, step: &GroupStep, zero: u8, sum: i32) {
+        self.scales[idx] = step.scale;
+        self.starts[idx] = -i32::from(zero) * sum;
+        self.sums[idx] = step.sum_factor * sum as f32;
+    }
 }
 
-/// The sums of a group's halves: of fixed length, so that compilers add vectors.
+/// The sums of each 16 codes: of fixed length, so that compilers add vectors.
 #[inline(always)]
-fn halves(codes: &[i8; GROUP]) -> [i32; 2] {
-    let (halves, _) = codes.as_chunks::<{ GROUP / 2 }>();
-    [0, 1].map(|i: usize| halves[i].iter().map(|&code| i32::from(code)).sum())
+pub(crate) fn sums_of_16(codes: &[i8; PANEL]) -> [i32; MAX_GROUPS] {
+    let mut sums = [0; MAX_GROUPS];
+    for (sum, codes) in sums.iter_mut().zip(codes.as_chunks::<16>().0) {
+        *sum = codes.iter().map(|&code| i32::from(code)).sum();
+    }
+    sums
 }
 
 #[cfg(target_arch = "x86_64")]

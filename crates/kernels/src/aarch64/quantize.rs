@@ -3,13 +3,13 @@
 use std::arch::aarch64::*;
 
 use super::mem::{load_f32, store_i8};
-use crate::activation::{ActivationPanel, GROUP, PanelSpec};
+use crate::activation::{ActivationPanel, GROUP, PanelSpec, sums_of_16};
 
 /// See [`crate::scalar::quantize`]; the same bits.
 #[target_feature(enable = "neon")]
 pub(crate) fn quantize(x: &[f32], spec: PanelSpec, panel: &mut ActivationPanel) {
     let round_group = |x: &_, inverse, codes: &mut _| round(x, inverse, codes);
-    panel.round(x, spec, |x| largest(x), round_group);
+    panel.round(x, spec, |x| largest(x), round_group, sums_of_16);
 }
 
 /// The largest magnitude, as bits: they compare as magnitudes do, and NaN above all.

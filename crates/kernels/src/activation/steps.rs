@@ -106,13 +106,12 @@ fn best_mantissa(exact: &[u32; GROUPS]) -> u32 {
             *cost += step * step;
         }
     }
-    let mut best = (costs[0], candidates[0]);
-    for (&cost, &candidate) in costs.iter().zip(&candidates) {
-        if cost < best.0 {
-            best = (cost, candidate);
-        }
-    }
-    best.1
+    // Costs compare as their bits do, and the first of equals is taken: without a branch, which no
+    // CPU could foretell.
+    let ranks =
+        costs.iter().enumerate().map(|(i, cost)| u64::from(cost.to_bits()) << 32 | i as u64);
+    let best = ranks.min().unwrap_or_default();
+    candidates[best as usize % GROUPS]
 }
 
 /// The smallest float with this mantissa that is not below `x`; both as bits.

@@ -1,6 +1,6 @@
 //! Rounding activations to 8 bits.
 
-use crate::activation::{ActivationPanel, PanelSpec};
+use crate::activation::{ActivationPanel, PanelSpec, sums_of_16};
 
 /// Rounds `x`, whole groups of 32 and at most 256 elements, into a panel.
 pub(crate) fn quantize(x: &[f32], spec: PanelSpec, panel: &mut ActivationPanel) {
@@ -14,5 +14,6 @@ pub(crate) fn quantize(x: &[f32], spec: PanelSpec, panel: &mut ActivationPanel) 
                 *code = (x * inverse).round_ties_even() as i8;
             }
         },
+        sums_of_16,
     );
 }

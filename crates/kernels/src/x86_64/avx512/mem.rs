@@ -74,6 +74,20 @@ pub(super) fn load_u8x16(x: &[u8; 16]) -> __m128i {
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 #[inline]
+pub(super) fn load_i8(x: &[i8; 64]) -> __m512i {
+    // SAFETY: reads the 64 bytes of the array.
+    unsafe { _mm512_loadu_si512(x.as_ptr().cast()) }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+#[inline]
+pub(super) fn store_i32(out: &mut [i32; 16], x: __m512i) {
+    // SAFETY: writes the 16 words of the array.
+    unsafe { _mm512_storeu_si512(out.as_mut_ptr().cast(), x) }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+#[inline]
 pub(super) fn load_u16(x: &[u16; 16]) -> __m256i {
     // SAFETY: reads the 16 words of the array.
     unsafe { _mm256_loadu_si256(x.as_ptr().cast()) }
