@@ -17,6 +17,7 @@ mod halves;
 mod k_quants;
 
 use std::arch::x86_64::*;
+use std::sync::atomic::{Ordering, compiler_fence};
 
 use camelid_gguf::TensorType;
 
@@ -169,29 +170,26 @@ impl<const N: usize> Job<'_, N> {
         for (row, bytes) in rows.iter_mut().zip(span.rows) {
             *row = bytes.as_chunks().0;
         }
-        // Bytes ahead for each unit of this tile.
-        let share = PANEL_BYTES * TILE_ROWS * GROUPS * QUADS * 4 / PANEL;
-        let mut ahead = span.ahead.chunks(share);
         for panel_idx in 0..rows[0].len() {
             let mut blocks = [&[0; PANEL_BYTES]; TILE_ROWS];
             for (block, row) in blocks.iter_mut().zip(rows) {
                 *block = &row[panel_idx];
             }
+            let ahead = span.ahead.get(panel_idx * PANEL_BYTES * TILE_ROWS..).unwrap_or_default();
             let panel = begin(&blocks, tile);
-            let mut load = |unit_idx: usize| {
-                if let Some(bytes) = ahead.next() {
-                    prefetch(bytes.as_ptr(), bytes.len());
+            let load = |unit_idx: usize| (unit_idx, load(&blocks, &panel, unit_idx));
+            let codes = |(unit_idx, unit): &(usize, U), group: usize, quad: usize| {
+                if quad == 0 && !ahead.is_empty() {
+                    let n_groups = PANEL / (4 * QUADS);
+                    ask::<PANEL_BYTES>(ahead, unit_idx * GROUPS + group, n_groups);
                 }
-                load(&blocks, &panel, unit_idx)
+                codes(unit, group, quad)
             };
             if N > 0 {
                 let x = x[panel_idx * N..].first_chunk().expect("because each panel has its x");
+                let tokens = (x, &mut *sums);
                 mul_units::<GROUPS, QUADS, MINS, DOUBLING, N, _>(
-                    tile,
-                    n_groups,
-                    (x, sums),
-                    load,
-                    &codes,
+                    tile, n_groups, tokens, load, codes,
                 );
             } else {
                 let units = tile.codes.chunks_exact_mut(GROUPS * QUADS).enumerate();
@@ -206,6 +204,25 @@ impl<const N: usize> Job<'_, N> {
             }
         }
     }
+}
+
+/// Asks for a group's share of what lies ahead of a panel: the CPU holds a few dozen requests, and
+/// with more at a time it stands still until the first are answered.
+#[inline(always)]
+fn ask<const PANEL_BYTES: usize>(ahead: &[u8], group_idx: usize, n_groups: usize) {
+    const LINE: usize = 64;
+    let n_lines = (PANEL_BYTES * TILE_ROWS).div_ceil(LINE);
+    let first = group_idx * n_lines / n_groups;
+    let last = (group_idx + 1) * n_lines / n_groups;
+    // A number that the compiler knows, and often one more.
+    let n_sure = n_lines / n_groups;
+    let start = ahead.as_ptr().wrapping_add(first * LINE);
+    prefetch(start, n_sure * LINE);
+    if first + n_sure < last {
+        prefetch(start.wrapping_add(n_sure * LINE), LINE);
+    }
+    // The compiler would put the requests of several groups together, before their products.
+    compiler_fence(Ordering::SeqCst);
 }
 
 /// Any format: rows in scalar code, then the transposition.
