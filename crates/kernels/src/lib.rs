@@ -9,8 +9,8 @@
 //! - `block`: every block format, described once: layout, integer codes, scales.
 //! - `tile`, `activation`: the common form all formats are unpacked to for the integer dot
 //!   product, and the 8-bit activations they meet there.
-//! - `matmul`: how a product is cut into bands and tiles; `attention`, `rope`, `norm`, ...: the
-//!   other operations.
+//! - `matmul`: how a product is cut into bands and tiles; `row_span`: what a kernel gets of one.
+//! - `attention`, `rope`, `norm`, ...: the other operations.
 //! - `recurrent`: layers whose past is a state.
 //! - `quantize`: from floats to blocks.
 //! - `scalar`: the definition of every kernel; `x86_64`, `aarch64`: the same with SIMD; `table`:

@@ -117,15 +117,16 @@ impl Grid<'_> {
         let mut tile = Tile::default();
         let mut tiles = (0..n_panels)
             .flat_map(|panel_idx| tile_rows.clone().map(move |tile_row| (panel_idx, tile_row)))
+            .map(|(panel_idx, tile_row)| (panel_idx, tile_row, panel(panel_idx, tile_row)))
             .peekable();
-        while let Some((panel_idx, tile_row)) = tiles.next() {
+        while let Some((panel_idx, tile_row, panel)) = tiles.next() {
             // The next tile's pieces of rows come while this one is multiplied.
-            if let Some(&(panel_idx, tile_row)) = tiles.peek() {
-                panel(panel_idx, tile_row).rows.iter().for_each(|row| kernels.prefetch(row));
+            if let Some((.., next)) = tiles.peek() {
+                next.rows.iter().for_each(|row| kernels.prefetch(row));
             }
             let x = &activations[panel_idx * self.n_tokens..][tokens.clone()];
             let sums = &mut sums[(tile_row - tile_rows.start) * x.len()..][..x.len()];
-            kernels.mul_rows(format, &panel(panel_idx, tile_row), x, sums, &mut tile);
+            kernels.mul_rows(format, &panel, x, sums, &mut tile);
         }
     }
 

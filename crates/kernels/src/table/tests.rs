@@ -32,30 +32,39 @@ fn same_bits(x: &[f32], y: &[f32]) -> bool {
     x.len() == y.len() && x.iter().zip(y).all(same)
 }
 
-/// One panel of 16 rows and the tokens it meets.
+/// Bytes of a row at most: three panels of every format.
+const ROW_BYTES: usize = 3 * 8 * 34;
+/// Columns of a row at most.
+const MAX_COLS: usize = 3 * PANEL;
+
+/// 16 rows, the last panel whole or not, and the tokens they meet.
 struct TileCase<'a> {
     format: &'static BlockFormat,
-    rows: [&'a [u8]; TILE_ROWS],
+    span: RowSpan<'a>,
+    n_tokens: usize,
+    /// `[n_panels, n_tokens]`.
     x: Vec<ActivationPanel>,
 }
 
 impl<'a> TileCase<'a> {
     fn new(
         format: &'static BlockFormat,
-        n_blocks: usize,
+        n_cols: usize,
         bytes: &'a [u8],
         n_tokens: usize,
         x: &[f32],
         finite: bool,
     ) -> Self {
-        let n_blocks = n_blocks.min(PANEL / format.len);
+        let n_blocks = n_cols.div_ceil(format.len);
         let n_cols = n_blocks * format.len;
-        let row_stride = bytes.len() / TILE_ROWS;
-        let rows = std::array::from_fn(|i| &bytes[i * row_stride..][..n_blocks * format.bytes]);
+        let rows = std::array::from_fn(|i| &bytes[i * ROW_BYTES..][..n_blocks * format.bytes]);
+        // What is asked for must not be seen in the sums.
+        let span = RowSpan { rows, ahead: if finite { bytes } else { &[] } };
         let spec = format.panel_spec();
-        let quantize = |token_idx: usize| {
+        let quantize = |(panel_idx, token_idx): (usize, usize)| {
             let mut x = x[..n_cols].to_vec();
             x.rotate_left(token_idx % n_cols);
+            let mut x = x[panel_idx * PANEL..n_cols.min((panel_idx + 1) * PANEL)].to_vec();
             if finite {
                 x.iter_mut().filter(|x| !x.is_finite()).for_each(|x| *x = 1.0);
             }
@@ -63,15 +72,15 @@ impl<'a> TileCase<'a> {
             SCALAR.quantize(&x, spec, &mut panel);
             panel
         };
-        let x = (0..n_tokens).map(quantize).collect();
-        Self { format, rows, x }
+        let panels = 0..n_cols.div_ceil(PANEL);
+        let x = panels.flat_map(|panel_idx| (0..n_tokens).map(move |token| (panel_idx, token)));
+        Self { format, span, n_tokens, x: x.map(quantize).collect() }
     }
 
     /// `[n_tokens, TILE_ROWS]` sums.
     fn run(&self, kernels: &Kernels) -> Vec<f32> {
-        let mut sums = vec![RowLanes([0.5; TILE_ROWS]); self.x.len()];
-        let span = RowSpan { rows: self.rows, ahead: &[] };
-        kernels.mul_rows(self.format, &span, &self.x, &mut sums, &mut Tile::default());
+        let mut sums = vec![RowLanes([0.5; TILE_ROWS]); self.n_tokens];
+        kernels.mul_rows(self.format, &self.span, &self.x, &mut sums, &mut Tile::default());
         sums.iter().flat_map(|lanes| lanes.0).collect()
     }
 }
@@ -81,14 +90,14 @@ proptest! {
 
     #[test]
     fn every_row_multiplies_to_the_same_bits(
-        n_blocks in prop_oneof![1usize..8, Just(8)],
-        bytes in block_bytes(TILE_ROWS * 512),
+        n_cols in prop_oneof![1..=MAX_COLS, Just(PANEL), Just(MAX_COLS)],
+        bytes in block_bytes(TILE_ROWS * ROW_BYTES),
         n_tokens in prop_oneof![1usize..=8, 1usize..=25],
-        x in proptest::collection::vec(float(), PANEL),
+        x in proptest::collection::vec(float(), MAX_COLS),
         finite in any::<bool>(),
     ) {
         for format in FORMATS {
-            let case = TileCase::new(format, n_blocks, &bytes, n_tokens, &x, finite);
+            let case = TileCase::new(format, n_cols, &bytes, n_tokens, &x, finite);
             let want = case.run(&SCALAR);
             for kernels in Kernels::available() {
                 let got = case.run(kernels);

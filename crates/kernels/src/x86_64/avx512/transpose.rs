@@ -1,4 +1,4 @@
-//! 16 rows of 16 words become 16 columns.
+//! Words of 16 rows become columns, one lane per row.
 
 use std::arch::x86_64::*;
 
