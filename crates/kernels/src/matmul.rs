@@ -4,9 +4,10 @@
 //! once. Each output `[n_tokens, n_rows]` is cut into bands of whole tiles of rows; a task computes
 //! one band for every token, so that weights are read from memory once. Several bands per thread
 //! let a fast core take over from a slow one. How a band is computed depends on the weights:
-//! [`quantized`] unpacks tiles, [`float`] takes dot products of rows.
+//! [`grid`] unpacks tiles of codes ([`quantized`]), [`float`] takes dot products of rows.
 
 mod float;
+mod grid;
 mod quantized;
 mod rounded;
 
@@ -17,6 +18,7 @@ use crate::matrix::Matrix;
 use crate::table::Kernels;
 use crate::team::ThreadTeam;
 use crate::tile::TILE_ROWS;
+use grid::Tiling;
 use rounded::Rounded;
 
 /// Bands per thread: enough to even out cores of different speed, few enough that starting a
@@ -44,7 +46,7 @@ pub(crate) fn matmul<'a>(
         return products.into_iter().for_each(|(_, out)| out.fill(0.0));
     }
     let formats = products.iter().filter_map(|(w, _)| match storage(w) {
-        Storage::Blocks(format) => Some(format.panel_spec()),
+        Storage::Blocks(format) => Some(format.spec()),
         Storage::Float(_) => None,
     });
     let rounded = Rounded::new((kernels, team), (x, n_cols), formats);
@@ -54,7 +56,7 @@ pub(crate) fn matmul<'a>(
             kernels.mul_band(ty, &mut FloatBand { weights, ahead, x, out });
         }
         Storage::Blocks(format) => {
-            quantized::multiply(kernels, format, band, rounded.panels(format.panel_spec()));
+            grid::multiply(kernels, format, band, rounded.panels(format.spec()));
         }
     });
 }
