@@ -16,12 +16,12 @@
 mod steps;
 
 use crate::tile::{MAX_GROUPS, PANEL};
-use steps::GroupStep;
+pub(crate) use steps::{GroupStep, doubling};
 
 /// Activations that share a scale.
 pub(crate) const GROUP: usize = 32;
 /// Groups of a whole panel.
-const GROUPS: usize = PANEL / GROUP;
+pub(crate) const GROUPS: usize = PANEL / GROUP;
 
 /// What the weight format wants to find beside the activations' codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

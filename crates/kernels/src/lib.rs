@@ -8,7 +8,7 @@
 //!
 //! - `block`: every block format, described once: layout, integer codes, scales.
 //! - `tile`, `activation`: the common form all formats are unpacked to for the integer dot
-//!   product, and the 8-bit activations they meet there.
+//!   product, and the 8-bit activations they meet there; `wide`: the same for F16 and BF16, in 14 bits.
 //! - `matmul`: how a product is cut into bands and tiles; `row_span`: what a kernel gets of one.
 //! - `attention`, `rope`, `norm`, ...: the other operations.
 //! - `recurrent`: layers whose past is a state.
@@ -32,10 +32,18 @@
 //!
 //! # Numbers
 //!
-//! Results never depend on the number of threads. A token's row of a matrix product has the same
-//! bits whatever batch it is computed in. Products with quantised weights have the same bits in
-//! every kernel row; products with float weights, attention and activation functions differ between
+//! Results never depend on the number of threads. Products with quantised weights have the same bits
+//! in every kernel row; products with float weights, attention and activation functions differ between
 //! rows by rounding (fused multiply-adds, another exponential), within 2e-6 of the largest value.
+//!
+//! With AVX-512, F16 and BF16 weights that meet many tokens (24 and more) are multiplied as integers:
+//! weights and activations are rounded to 14 bits, each group of 32 columns by its largest
+//! magnitude. A weight then errs by 1/8192 of its group's largest at most, and mostly not at all, an activation by
+//! 1/8191; F16 activations would err by 1/4096 of themselves. Elsewhere, and with fewer tokens, their products are
+//! of f32, as those of F32 weights always are.
+//!
+//! A token's row of a matrix product has the same bits whatever batch it is computed in, but for
+//! that: of F16 and BF16 weights batches of few tokens and of many have bits of their own.
 
 #[cfg(all(target_arch = "aarch64", target_endian = "little", not(miri)))]
 mod aarch64;
@@ -60,6 +68,7 @@ mod series;
 mod table;
 mod team;
 mod tile;
+mod wide;
 // Miri interprets only some vector instructions.
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 mod x86_64;

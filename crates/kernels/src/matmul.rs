@@ -4,21 +4,22 @@
 //! once. Each output `[n_tokens, n_rows]` is cut into bands of whole tiles of rows; a task computes
 //! one band for every token, so that weights are read from memory once. Several bands per thread
 //! let a fast core take over from a slow one. How a band is computed depends on the weights:
-//! [`grid`] unpacks tiles of codes ([`quantized`]), [`float`] takes dot products of rows.
+//! [`grid`] unpacks tiles of codes ([`quantized`], [`halves`]), [`float`] takes dot products of rows.
 
 mod float;
 mod grid;
+mod halves;
 mod quantized;
 mod rounded;
 
 pub(crate) use float::FloatBand;
 
-use crate::block::{self, Storage};
+use crate::block::{self, BlockFormat, FloatType, Storage};
 use crate::matrix::Matrix;
 use crate::table::Kernels;
 use crate::team::ThreadTeam;
 use crate::tile::TILE_ROWS;
-use grid::Tiling;
+use crate::wide::HalfType;
 use rounded::Rounded;
 
 /// Bands per thread: enough to even out cores of different speed, few enough that starting a
@@ -45,24 +46,46 @@ pub(crate) fn matmul<'a>(
     if n_cols == 0 {
         return products.into_iter().for_each(|(_, out)| out.fill(0.0));
     }
-    let formats = products.iter().filter_map(|(w, _)| match storage(w) {
-        Storage::Blocks(format) => Some(format.spec()),
-        Storage::Float(_) => None,
+    let way = |w: &Matrix<'_>| Way::of(w, kernels, x.len() / n_cols);
+    let ways: Vec<Way> = products.iter().map(|(w, _)| way(w)).collect();
+    let blocks = ways.iter().filter_map(|way| match way {
+        Way::Blocks(format) => Some(format.panel_spec()),
+        _ => None,
     });
-    let rounded = Rounded::new((kernels, team), (x, n_cols), formats);
-    team.run_each(bands(products, team.n_threads()), |band| match storage(&band.weights) {
-        Storage::Float(ty) => {
+    let blocks = Rounded::new((kernels, team), (x, n_cols), blocks);
+    let halves = ways.iter().filter(|way| matches!(way, Way::Halves(_))).map(|_| ());
+    let halves = Rounded::new((kernels, team), (x, n_cols), halves);
+    team.run_each(bands(products, team.n_threads()), |band| match way(&band.weights) {
+        Way::Float(ty) => {
             let Band { weights, ahead, out } = band;
             kernels.mul_band(ty, &mut FloatBand { weights, ahead, x, out });
         }
-        Storage::Blocks(format) => {
-            grid::multiply(kernels, format, band, rounded.panels(format.spec()));
+        Way::Halves(ty) => grid::multiply(kernels, &ty, band, halves.panels(())),
+        Way::Blocks(format) => {
+            grid::multiply(kernels, format, band, blocks.panels(format.panel_spec()));
         }
     });
 }
 
-fn storage(w: &Matrix<'_>) -> Storage {
-    block::storage(w.tensor_type()).expect("because `Matrix::new` refuses types without arithmetic")
+/// How a matrix is multiplied.
+#[derive(Clone, Copy)]
+enum Way {
+    Float(FloatType),
+    Halves(HalfType),
+    Blocks(&'static BlockFormat),
+}
+
+impl Way {
+    fn of(w: &Matrix<'_>, kernels: &Kernels, n_tokens: usize) -> Self {
+        let storage = block::storage(w.tensor_type());
+        match storage.expect("because `Matrix::new` refuses types without arithmetic") {
+            Storage::Blocks(format) => Self::Blocks(format),
+            Storage::Float(ty) => match HalfType::of(ty) {
+                Some(half) if n_tokens >= kernels.wide_from() => Self::Halves(half),
+                _ => Self::Float(ty),
+            },
+        }
+    }
 }
 
 /// Checks the shapes of a product.

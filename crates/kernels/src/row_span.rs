@@ -1,6 +1,5 @@
 //! Sixteen rows of a matrix, as kernels walk them.
 
-use crate::activation::ActivationPanel;
 use crate::tile::TILE_ROWS;
 
 /// The same stretch of 16 rows: some panels, the last perhaps not whole.
@@ -22,12 +21,12 @@ impl<'a> RowSpan<'a> {
     /// The panels, one by one, with the activations that each meets.
     ///
     /// Shapes: `x` is `[n_panels, n_tokens]`.
-    pub(crate) fn panels(
+    pub(crate) fn panels<P>(
         self,
         panel_bytes: usize,
-        x: &'a [ActivationPanel],
+        x: &'a [P],
         n_tokens: usize,
-    ) -> impl Iterator<Item = (Self, &'a [ActivationPanel])> {
+    ) -> impl Iterator<Item = (Self, &'a [P])> {
         let n_panels = self.n_bytes().div_ceil(panel_bytes);
         (0..n_panels).map(move |panel_idx| {
             let panel = self.slice(panel_idx * panel_bytes, (panel_idx + 1) * panel_bytes);

@@ -16,6 +16,7 @@ use crate::matmul::FloatBand;
 use crate::row_span::RowSpan;
 use crate::scalar::{self, FloatRows, MAX_K, Running, Sigmoid, TileShape};
 use crate::tile::{PANEL, RowLanes, Tile};
+use crate::wide::{HalfType, PANEL_BYTES, WidePanel, WideTile};
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 use crate::x86_64::{avx2, avx512};
 
@@ -36,12 +37,18 @@ pub struct Kernels {
     quantize: unsafe fn(&[f32], PanelSpec, &mut ActivationPanel),
     prefetch: unsafe fn(*const u8, usize),
     mul_rows: MulRowsFn,
+    quantize_wide: unsafe fn(&[f32], &mut WidePanel),
+    mul_wide: MulWideFn,
+    wide_from: usize,
     mul_tile: unsafe fn(&Tile, TileShape, &[ActivationPanel], &mut [RowLanes]),
 }
 
 /// `format`, `span`, `x`, `sums`, `tile` of [`Kernels::mul_rows`].
 type MulRowsFn =
     unsafe fn(&BlockFormat, &RowSpan<'_>, &[ActivationPanel], &mut [RowLanes], &mut Tile);
+
+/// `ty`, `span`, `x`, `sums`, `tile` of [`Kernels::mul_wide`].
+type MulWideFn = unsafe fn(HalfType, &RowSpan<'_>, &[WidePanel], &mut [RowLanes], &mut WideTile);
 
 /// `n`, `a`, `b`, `c` of [`Kernels::gemm`].
 type GemmFn = unsafe fn(usize, &[[f32; MAX_K]], FloatRows<'_>, &mut [f32]);
@@ -63,6 +70,9 @@ const SCALAR: Kernels = Kernels {
     prefetch: |_, _| (),
     mul_rows: scalar::mul_rows,
     mul_tile: scalar::mul_tile,
+    quantize_wide: scalar::quantize_wide,
+    mul_wide: scalar::mul_wide,
+    wide_from: usize::MAX,
 };
 
 #[cfg(all(target_arch = "x86_64", not(miri)))]
@@ -81,6 +91,7 @@ const AVX2: Kernels = Kernels {
     prefetch: crate::x86_64::prefetch,
     mul_rows: avx2::mul_rows,
     mul_tile: avx2::mul_tile,
+    ..SCALAR
 };
 
 #[cfg(all(target_arch = "x86_64", not(miri)))]
@@ -99,6 +110,9 @@ const AVX512: Kernels = Kernels {
     prefetch: crate::x86_64::prefetch,
     mul_rows: avx512::mul_rows,
     mul_tile: avx512::mul_tile,
+    quantize_wide: avx512::quantize_wide,
+    mul_wide: avx512::mul_wide,
+    wide_from: 24,
 };
 
 #[cfg(all(target_arch = "aarch64", target_endian = "little", not(miri)))]
@@ -117,6 +131,7 @@ const NEON: Kernels = Kernels {
     prefetch: aarch64::prefetch,
     mul_rows: aarch64::neon::mul_rows,
     mul_tile: aarch64::neon::mul_tile,
+    ..SCALAR
 };
 
 #[cfg(all(target_arch = "aarch64", target_endian = "little", not(miri)))]
@@ -317,6 +332,40 @@ impl Kernels {
         assert_eq!(x.len(), n_bytes.div_ceil(format.panel_bytes()) * sums.len());
         // SAFETY: rows are handed out only where the CPU has their instructions.
         unsafe { (self.mul_rows)(format, span, x, sums, tile) }
+    }
+
+    /// From how many tokens on 16-bit weights are multiplied by [`mul_wide`](Self::mul_wide).
+    pub(crate) fn wide_from(&self) -> usize {
+        self.wide_from
+    }
+
+    /// Rounds up to 256 activations to 14 bits.
+    #[expect(unsafe_code, reason = "calls the row's routine")]
+    pub(crate) fn quantize_wide(&self, x: &[f32], panel: &mut WidePanel) {
+        assert!(x.len() <= PANEL);
+        // SAFETY: rows are handed out only where the CPU has their instructions.
+        unsafe { (self.quantize_wide)(x, panel) }
+    }
+
+    /// Multiplies a span of 16 rows of 16-bit weights with each token's activations and adds the
+    /// products to that token's sums: the same bits in every row.
+    ///
+    /// Shapes: `x` is `[n_panels, n_tokens]`, `sums` is `[n_tokens]`. `tile` is room to work in.
+    #[expect(unsafe_code, reason = "calls the row's routine")]
+    pub(crate) fn mul_wide(
+        &self,
+        ty: HalfType,
+        span: &RowSpan<'_>,
+        x: &[WidePanel],
+        sums: &mut [RowLanes],
+        tile: &mut WideTile,
+    ) {
+        let n_bytes = span.n_bytes();
+        assert!(n_bytes.is_multiple_of(2));
+        assert!(span.rows.iter().all(|row| row.len() == n_bytes));
+        assert_eq!(x.len(), n_bytes.div_ceil(PANEL_BYTES) * sums.len());
+        // SAFETY: rows are handed out only where the CPU has their instructions.
+        unsafe { (self.mul_wide)(ty, span, x, sums, tile) }
     }
 
     /// Adds a tile's products with each token's activations to the token's sums.

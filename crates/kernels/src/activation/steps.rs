@@ -14,12 +14,14 @@
 //! Where these squares leave the range of floats, any of them will do.
 //!
 //! A NaN or an infinity gives its group's `d`, or the panel's `step`, as NaN, so that it shows in
-//! the result. Groups, or panels, whose largest magnitude is below 2^-100 count as zero.
+//! the result. Groups, or panels, whose largest magnitude is below 2^-90 count as zero.
 
 use super::{GROUPS, Steps};
 
+/// The largest 8-bit code.
+const MAX_CODE: f32 = 127.0;
 /// Magnitudes below this count as zero: the inverse step of smaller ones may overflow.
-const TINY: f32 = f32::from_bits((127 - 100) << 23);
+const TINY: f32 = f32::from_bits((127 - 90) << 23);
 /// The largest `s`: a group so much smaller than another needs no finer step than `step`.
 const MAX_DOUBLINGS: u32 = 15;
 /// Bits of a float below its exponent.
@@ -28,13 +30,13 @@ const MANTISSA: u32 = (1 << MANTISSA_BITS) - 1;
 
 /// How one group is rounded.
 #[derive(Clone, Copy)]
-pub(super) struct GroupStep {
+pub(crate) struct GroupStep {
     /// `1 / d`; 0 for a group that counts as zero.
-    pub(super) inverse: f32,
+    pub(crate) inverse: f32,
     /// The bits of `d`, or `s << 23`.
-    pub(super) scale: u32,
+    pub(crate) scale: u32,
     /// `d`, or `2^s`.
-    pub(super) sum_factor: f32,
+    pub(crate) sum_factor: f32,
 }
 
 /// The panel's step and the groups', from the groups' largest magnitudes.
@@ -48,7 +50,7 @@ pub(super) fn choose(steps: Steps, maxima: &[f32; GROUPS]) -> (f32, [GroupStep; 
             }
             (1.0, steps)
         }
-        Steps::Doubling => doubling(maxima),
+        Steps::Doubling => doubling(maxima, MAX_CODE),
     }
 }
 
@@ -57,13 +59,14 @@ fn own(max: f32) -> GroupStep {
     let (inverse, d) = match max {
         _ if !max.is_finite() => (0.0, f32::NAN),
         _ if max < TINY => (0.0, 0.0),
-        _ => (127.0 / max, max / 127.0),
+        _ => (MAX_CODE / max, max / MAX_CODE),
     };
     GroupStep { inverse, scale: d.to_bits(), sum_factor: d }
 }
 
+/// Steps that double, for codes of up to `max_code`, which is at most 2^14.
 #[inline(always)]
-fn doubling(maxima: &[f32; GROUPS]) -> (f32, [GroupStep; GROUPS]) {
+pub(crate) fn doubling(maxima: &[f32; GROUPS], max_code: f32) -> (f32, [GroupStep; GROUPS]) {
     let mut steps = [GroupStep { inverse: 0.0, scale: 0, sum_factor: 1.0 }; GROUPS];
     let is_finite = maxima.iter().all(|max| max.is_finite());
     if !is_finite || maxima.iter().all(|&max| max < TINY) {
@@ -71,14 +74,14 @@ fn doubling(maxima: &[f32; GROUPS]) -> (f32, [GroupStep; GROUPS]) {
     }
     let mut exact = [0; GROUPS];
     for (exact, max) in exact.iter_mut().zip(maxima) {
-        *exact = (max / 127.0).to_bits();
+        *exact = (max / max_code).to_bits();
     }
     let mantissa = best_mantissa(&exact);
     let mut exponents = [0; GROUPS];
     for (exponent, &exact) in exponents.iter_mut().zip(&exact) {
         *exponent = round_up(exact, mantissa) >> MANTISSA_BITS;
     }
-    // TINY / 127 is far above the smallest float, so this stays above 0.
+    // TINY / 2^14 is far above the smallest float, so this stays above 0.
     let lowest = exponents.iter().fold(0, |max, &x| x.max(max)) - MAX_DOUBLINGS;
     for (step, exponent) in steps.iter_mut().zip(exponents) {
         let exponent = exponent.max(lowest);
@@ -135,7 +138,7 @@ mod tests {
     #[test]
     fn the_step_with_the_smallest_squares_is_chosen() {
         let maxima = [1.0, 1.5, 1.4, 1.3, 0.01, 0.0, 1.2, 1.5].map(|x: f32| 127.0 * x);
-        let (step, groups) = doubling(&maxima);
+        let (step, groups) = doubling(&maxima, MAX_CODE);
         let found = groups.map(|group| step * group.sum_factor);
         assert_eq!(found[..4], [1.5; 4]);
         assert_eq!(found[6..], [1.5; 2]);
@@ -149,7 +152,8 @@ mod tests {
     #[test]
     fn magnitudes_at_the_ends_of_the_range_have_finite_steps() {
         for max in [TINY, f32::MAX] {
-            let (step, groups) = doubling(&[max, 0.0, max / 3.0, 0.0, TINY, 0.0, 0.0, 0.0]);
+            let (step, groups) =
+                doubling(&[max, 0.0, max / 3.0, 0.0, TINY, 0.0, 0.0, 0.0], MAX_CODE);
             assert!(step.is_normal() && groups[0].inverse.is_normal());
             assert!(groups.iter().all(|group| group.inverse.is_finite()));
             assert!(step * groups[0].sum_factor * 127.0 >= max * 0.999);

@@ -16,7 +16,6 @@ use std::cell::Cell;
 use std::ops::Range;
 
 use super::Band;
-use super::rounded::Panel;
 use crate::matrix::Matrix;
 use crate::row_span::RowSpan;
 use crate::table::Kernels;
@@ -24,7 +23,7 @@ use crate::tile::{RowLanes, TILE_ROWS};
 
 /// From so many tokens on, the grid is walked panel by panel.
 const MANY_TOKENS: usize = 32;
-/// Tokens for which a tile is unpacked once: their panel is 256 KiB.
+/// Tokens for which a tile is unpacked once: their panel is 256 or 288 KiB.
 const MAX_TOKENS: usize = 512;
 /// Rows of tiles that many tokens meet before the next: their sums are 256 KiB.
 const MAX_TILE_ROWS: usize = 8;
@@ -37,12 +36,9 @@ thread_local! {
 /// How weights are stored, and the form in which they meet activations.
 pub(super) trait Tiling {
     /// A token's activations of one panel.
-    type Panel: Panel;
+    type Panel;
     /// Room for an unpacked tile.
     type Tile: Default;
-
-    /// How activations are rounded for these weights.
-    fn spec(&self) -> <Self::Panel as Panel>::Spec;
 
     /// Bytes of a row's whole panel.
     fn panel_bytes(&self) -> usize;

@@ -15,10 +15,6 @@ impl Tiling for BlockFormat {
     type Panel = ActivationPanel;
     type Tile = Tile;
 
-    fn spec(&self) -> PanelSpec {
-        self.panel_spec()
-    }
-
     fn panel_bytes(&self) -> usize {
         BlockFormat::panel_bytes(self)
     }

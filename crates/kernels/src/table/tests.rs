@@ -1,5 +1,7 @@
 //! Every kernel row does what the scalar one does.
 
+mod wide;
+
 use half::{bf16, f16};
 use proptest::prelude::*;
 

@@ -10,6 +10,7 @@ mod softmax;
 mod tile;
 mod transpose;
 mod vector;
+mod wide;
 
 pub(crate) use dot::mul_band;
 pub(crate) use gemm::gemm;
@@ -18,6 +19,7 @@ pub(crate) use rows::mul_rows;
 pub(crate) use softmax::{soften, widen, widen_codes};
 pub(crate) use tile::mul_tile;
 pub(crate) use vector::{dot_f32, exp_sum, gate, softcap};
+pub(crate) use wide::{mul_wide, quantize_wide};
 
 /// Whether this CPU has every instruction that the routines here use.
 pub(crate) fn is_available() -> bool {

@@ -88,6 +88,27 @@ pub(super) fn store_i32(out: &mut [i32; 16], x: __m512i) {
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 #[inline]
+pub(super) fn load_i16(x: &[i16; 32]) -> __m512i {
+    // SAFETY: reads the 32 words of the array.
+    unsafe { _mm512_loadu_si512(x.as_ptr().cast()) }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+#[inline]
+pub(super) fn store_i16(out: &mut [i16; 32], x: __m512i) {
+    // SAFETY: writes the 32 words of the array.
+    unsafe { _mm512_storeu_si512(out.as_mut_ptr().cast(), x) }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+#[inline]
+pub(super) fn store_i16x16(out: &mut [i16; 16], x: __m256i) {
+    // SAFETY: writes the 16 words of the array.
+    unsafe { _mm256_storeu_si256(out.as_mut_ptr().cast(), x) }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+#[inline]
 pub(super) fn load_u16(x: &[u16; 16]) -> __m256i {
     // SAFETY: reads the 16 words of the array.
     unsafe { _mm256_loadu_si256(x.as_ptr().cast()) }

@@ -16,7 +16,7 @@ pub(crate) fn quantize(x: &[f32], spec: PanelSpec, panel: &mut ActivationPanel) 
 /// The largest magnitude, as bits: they compare as magnitudes do, and NaN above all.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 #[inline]
-fn largest(x: &[f32; GROUP]) -> u32 {
+pub(super) fn largest(x: &[f32; GROUP]) -> u32 {
     let magnitude = _mm512_set1_epi32(i32::MAX);
     let mut max = _mm512_setzero_si512();
     for x in x.as_chunks().0 {

@@ -1,0 +1,46 @@
+//! Products of many tokens with F16 and BF16 weights: 14-bit codes, integer dot products.
+
+use std::cell::Cell;
+use std::thread::LocalKey;
+
+use super::grid::Tiling;
+use super::rounded::Panel;
+use crate::row_span::RowSpan;
+use crate::table::Kernels;
+use crate::tile::RowLanes;
+use crate::wide::{HalfType, PANEL_BYTES, WidePanel, WideTile};
+
+impl Tiling for HalfType {
+    type Panel = WidePanel;
+    type Tile = WideTile;
+
+    fn panel_bytes(&self) -> usize {
+        PANEL_BYTES
+    }
+
+    fn mul_rows(
+        &self,
+        kernels: &Kernels,
+        span: &RowSpan<'_>,
+        x: &[WidePanel],
+        sums: &mut [RowLanes],
+        tile: &mut WideTile,
+    ) {
+        kernels.mul_wide(*self, span, x, sums, tile);
+    }
+}
+
+impl Panel for WidePanel {
+    type Spec = ();
+
+    fn round(&mut self, kernels: &Kernels, x: &[f32], (): ()) {
+        kernels.quantize_wide(x, self);
+    }
+
+    fn room() -> &'static LocalKey<Cell<Vec<Self>>> {
+        thread_local! {
+            static ROOM: Cell<Vec<WidePanel>> = const { Cell::new(Vec::new()) };
+        }
+        &ROOM
+    }
+}

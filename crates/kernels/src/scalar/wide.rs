@@ -1,0 +1,104 @@
+//! Products of 14-bit codes; see [`crate::wide`].
+
+use super::quantize::largest;
+use crate::activation::GROUP;
+use crate::row_span::RowSpan;
+use crate::tile::{RowLanes, TILE_ROWS};
+use crate::wide::{GROUP_BYTES, HalfType, PANEL_BYTES, WidePanel, WideTile, n_groups};
+
+/// Rounds `x`, at most 256 activations, into a panel.
+pub(crate) fn quantize_wide(x: &[f32], panel: &mut WidePanel) {
+    panel.round(x, largest, |x, inverse, codes| {
+        for (code, x) in codes.iter_mut().zip(x) {
+            *code = (x * inverse).round_ties_even() as i16;
+        }
+    });
+}
+
+/// Multiplies 16 rows with each token's activations, panel after panel, and adds the products to
+/// that token's sums.
+///
+/// A panel's total begins at 0 and takes, group after group, `step * (2^s * group_sum)`; it is added
+/// as `x.step * total`. Each multiplication is fused with its addition. So a token's sums have the
+/// same bits whatever else is in the batch, in every kernel row.
+///
+/// Shapes: `x` is `[n_panels, n_tokens]`, `sums` is `[n_tokens]`. `tile` is room to work in.
+pub(crate) fn mul_wide(
+    ty: HalfType,
+    span: &RowSpan<'_>,
+    x: &[WidePanel],
+    sums: &mut [RowLanes],
+    tile: &mut WideTile,
+) {
+    for (panel, x) in span.panels(PANEL_BYTES, x, sums.len()) {
+        for (row_idx, row) in panel.rows.iter().enumerate() {
+            round_row(ty, row, row_idx, tile);
+        }
+        for (x, sums) in x.iter().zip(&mut *sums) {
+            add_products(tile, n_groups(panel.n_bytes()), x, sums);
+        }
+    }
+}
+
+/// Rounds a row of weights into its lane.
+fn round_row(ty: HalfType, row: &[u8], row_idx: usize, tile: &mut WideTile) {
+    let mut pairs = tile.codes.iter_mut().map(|lanes| &mut lanes.0.as_chunks_mut().0[row_idx]);
+    for (bytes, steps) in row.chunks(GROUP_BYTES).zip(&mut tile.steps) {
+        let mut group = [0; GROUP];
+        for (bits, bytes) in group.iter_mut().zip(bytes.as_chunks().0) {
+            *bits = u16::from_le_bytes(*bytes);
+        }
+        let (step, codes) = round_group(ty, group);
+        steps.0[row_idx] = step;
+        codes.as_chunks::<2>().0.iter().zip(&mut pairs).for_each(|(codes, out)| *out = *codes);
+    }
+}
+
+/// The step of a group, and its codes.
+fn round_group(ty: HalfType, group: [u16; GROUP]) -> (f32, [i16; GROUP]) {
+    let own_exponent = |bits: u16| u32::from(bits & 0x7fff) >> ty.mantissa_bits;
+    let exponent = group.map(own_exponent).into_iter().fold(ty.least_exponent(), u32::max);
+    let step = match exponent {
+        _ if exponent == ty.special_exponent() => f32::NAN,
+        _ => f32::from_bits(exponent.wrapping_add_signed(ty.step_offset()) << 23),
+    };
+    let code = |bits: u16| {
+        let one = 1 << ty.mantissa_bits;
+        let implicit = if own_exponent(bits) > 0 { one } else { 0 };
+        let significand = u32::from(bits) & (one - 1) | implicit;
+        let places = exponent - own_exponent(bits).max(1);
+        // The last bit is beyond the code and rounds it.
+        let magnitude = (significand << ty.shift()).unbounded_shr(places).div_ceil(2);
+        if bits >> 15 == 0 { magnitude as i16 } else { -(magnitude as i16) }
+    };
+    (step, group.map(code))
+}
+
+fn add_products(tile: &WideTile, n_groups: usize, x: &WidePanel, sums: &mut RowLanes) {
+    let mut totals = [0.0f32; TILE_ROWS];
+    for group_idx in 0..n_groups {
+        let group_sums = dot_group(tile, x, group_idx);
+        let steps = &tile.steps[group_idx].0;
+        for ((total, sum), step) in totals.iter_mut().zip(group_sums).zip(steps) {
+            let doubled = (sum as f32).to_bits().wrapping_add(x.exponents[group_idx]);
+            *total = f32::from_bits(doubled).mul_add(*step, *total);
+        }
+    }
+    for (sum, total) in sums.0.iter_mut().zip(totals) {
+        *sum = total.mul_add(x.step, *sum);
+    }
+}
+
+fn dot_group(tile: &WideTile, x: &WidePanel, group_idx: usize) -> [i32; TILE_ROWS] {
+    let mut sums = [0; TILE_ROWS];
+    let first = group_idx * GROUP;
+    let x = x.codes[first..first + GROUP].as_chunks::<2>().0;
+    for (codes, x) in tile.codes[first / 2..].iter().zip(x) {
+        for (sum, codes) in sums.iter_mut().zip(codes.0.as_chunks::<2>().0) {
+            for (&code, &x) in codes.iter().zip(x) {
+                *sum += i32::from(code) * i32::from(x);
+            }
+        }
+    }
+    sums
+}
