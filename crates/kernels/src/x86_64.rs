@@ -9,11 +9,12 @@ pub(crate) mod avx512;
 
 use std::arch::x86_64::*;
 
+/// Bytes that one request brings.
+pub(crate) const LINE: usize = 64;
+
 /// Asks the second cache level for so many bytes.
 #[expect(unsafe_code, reason = "prefetching takes a pointer")]
 pub(crate) fn prefetch(start: *const u8, n_bytes: usize) {
-    /// Bytes that one request brings.
-    const LINE: usize = 64;
     for offset in (0..n_bytes).step_by(LINE) {
         // SAFETY: prefetching reads nothing architecturally, wherever it points.
         unsafe { _mm_prefetch::<_MM_HINT_T1>(start.wrapping_add(offset).cast()) };

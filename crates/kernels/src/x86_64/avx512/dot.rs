@@ -1,7 +1,9 @@
 //! Products with float weights.
 //!
 //! A block of 4 rows by up to 6 tokens keeps 24 vectors of partial sums in registers; each vector
-//! of weights or activations is loaded once per block.
+//! of weights or activations is loaded once per block. One token has a form of its own.
+
+mod single;
 
 use std::arch::x86_64::*;
 
@@ -38,6 +40,9 @@ fn mul_rows<const TY: u8>(band: &mut FloatBand<'_, '_>) {
     let weights = band.weights;
     let n_cols = weights.n_cols();
     let n_tokens = band.out.len();
+    if n_tokens == 1 {
+        return single::mul_rows::<TY>(band);
+    }
     // Rows that stay in the second cache level while all tokens pass.
     let n_cached = (CACHED_BYTES / weights.row_bytes().max(1)).next_multiple_of(ROWS).max(ROWS);
     for first_cached in (0..weights.n_rows()).step_by(n_cached) {

@@ -28,7 +28,7 @@ use crate::activation::ActivationPanel;
 use crate::block::{BlockFormat, FP4_CODES, IQ4_CODES};
 use crate::row_span::RowSpan;
 use crate::tile::{PANEL, RowLanes, RowPanel, TILE_ROWS, Tile};
-use crate::x86_64::prefetch;
+use crate::x86_64::{LINE, prefetch};
 
 /// The longest whole panel of a format with a routine here: eight blocks of Q8_0.
 const MAX_PANEL_BYTES: usize = 8 * 34;
@@ -210,7 +210,6 @@ impl<const N: usize> Job<'_, N> {
 /// with more at a time it stands still until the first are answered.
 #[inline(always)]
 fn ask<const PANEL_BYTES: usize>(ahead: &[u8], group_idx: usize, n_groups: usize) {
-    const LINE: usize = 64;
     let n_lines = (PANEL_BYTES * TILE_ROWS).div_ceil(LINE);
     let first = group_idx * n_lines / n_groups;
     let last = (group_idx + 1) * n_lines / n_groups;
