@@ -36,11 +36,11 @@
 //! in every kernel row; products with float weights, attention and activation functions differ between
 //! rows by rounding (fused multiply-adds, another exponential), within 2e-6 of the largest value.
 //!
-//! With AVX-512, F16 and BF16 weights that meet many tokens (24 and more) are multiplied as integers:
-//! weights and activations are rounded to 14 bits, each group of 32 columns by its largest
-//! magnitude. A weight then errs by 1/8192 of its group's largest at most, and mostly not at all, an activation by
-//! 1/8191; F16 activations would err by 1/4096 of themselves. Elsewhere, and with fewer tokens, their products are
-//! of f32, as those of F32 weights always are.
+//! F16 and BF16 weights that meet many tokens are multiplied as integers (with AVX-512 from 24 tokens
+//! on, with AVX2 from 48): weights and activations are rounded to 14 bits, each group of 32 columns by
+//! its largest magnitude. A weight then errs by 1/8192 of its group's largest at most, and mostly not
+//! at all, an activation by 1/8191; F16 activations would err by up to 1/2048 of themselves.
+//! Elsewhere, and with fewer tokens, their products are of f32, as those of F32 weights always are.
 //!
 //! A token's row of a matrix product has the same bits whatever batch it is computed in, but for
 //! that: of F16 and BF16 weights batches of few tokens and of many have bits of their own.

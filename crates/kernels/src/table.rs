@@ -91,7 +91,9 @@ const AVX2: Kernels = Kernels {
     prefetch: crate::x86_64::prefetch,
     mul_rows: avx2::mul_rows,
     mul_tile: avx2::mul_tile,
-    ..SCALAR
+    quantize_wide: avx2::quantize_wide,
+    mul_wide: avx2::mul_wide,
+    wide_from: 48,
 };
 
 #[cfg(all(target_arch = "x86_64", not(miri)))]

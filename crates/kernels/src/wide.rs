@@ -74,6 +74,15 @@ impl HalfType {
         if self.step_offset() > 0 { 1 } else { 1 + self.step_offset().unsigned_abs() }
     }
 
+    /// The step of a group of this exponent, as stored.
+    #[inline]
+    pub(crate) fn step(self, exponent: u32) -> f32 {
+        if exponent == self.special_exponent() {
+            return f32::NAN;
+        }
+        f32::from_bits(exponent.wrapping_add_signed(self.step_offset()) << 23)
+    }
+
     /// How far a significand is shifted so that it ends one bit beyond a code of its own exponent.
     pub(crate) const fn shift(self) -> u32 {
         CODE_BITS - self.mantissa_bits
@@ -160,6 +169,35 @@ impl Default for WideTile {
             steps: [RowLanes([0.0; TILE_ROWS]); GROUPS],
         }
     }
+}
+
+impl WideTile {
+    /// Puts a row in its lane; `round` gives the step of a group and its codes.
+    pub(crate) fn set_row(
+        &mut self,
+        row_idx: usize,
+        row: &[u8],
+        round: impl Fn(&[u8; GROUP_BYTES]) -> (f32, [i16; GROUP]),
+    ) {
+        let groups = self.codes.as_chunks_mut::<{ GROUP / 2 }>().0.iter_mut().zip(&mut self.steps);
+        for (bytes, (lanes, steps)) in row.chunks(GROUP_BYTES).zip(groups) {
+            let (step, codes) = match bytes.try_into() {
+                Ok(whole) => round(whole),
+                Err(_) => round(&padded(bytes)),
+            };
+            steps.0[row_idx] = step;
+            for (lanes, codes) in lanes.iter_mut().zip(codes.as_chunks::<2>().0) {
+                lanes.0.as_chunks_mut().0[row_idx] = *codes;
+            }
+        }
+    }
+}
+
+/// A row's last group, filled up with zeros.
+pub(crate) fn padded(bytes: &[u8]) -> [u8; GROUP_BYTES] {
+    let mut padded = [0; GROUP_BYTES];
+    padded[..bytes.len()].copy_from_slice(bytes);
+    padded
 }
 
 /// Groups of a panel whose rows are so many bytes.

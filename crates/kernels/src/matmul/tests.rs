@@ -54,6 +54,8 @@ fn textbook(w: &Matrix<'_>, x: &[f32]) -> Vec<f32> {
 const TYPES: [TensorType; 4] =
     [TensorType::F32, TensorType::F16, TensorType::BF16, TensorType::Q8_0];
 
+/// As many tokens as 16-bit weights meet in codes, in every kernel row that has them.
+const N_MANY: usize = 50;
 /// Those that many tokens meet as codes of 14 bits.
 const HALVES: [TensorType; 2] = [TensorType::F16, TensorType::BF16];
 
@@ -73,7 +75,7 @@ fn tolerance(ty: TensorType, n_cols: usize, n_tokens: usize, kernels: &Kernels) 
 fn products_equal_the_textbook_form() {
     for ty in TYPES {
         for (n_rows, n_cols, n_tokens) in
-            [(1, 32, 1), (17, 96, 3), (40, 288, 5), (16, 512, 14), (33, 320, 40)]
+            [(1, 32, 1), (17, 96, 3), (40, 288, 5), (16, 512, 14), (33, 320, N_MANY)]
         {
             // Miri is some hundred times slower.
             if cfg!(miri) && n_rows * n_cols > 2000 {
@@ -99,7 +101,7 @@ fn products_equal_the_textbook_form() {
 
 #[test]
 fn bits_do_not_depend_on_batch_or_threads() {
-    let (n_rows, n_cols, n_tokens) = if cfg!(miri) { (17, 64, 5) } else { (50, 288, 64) };
+    let (n_rows, n_cols, n_tokens) = if cfg!(miri) { (17, 64, 5) } else { (50, 288, 2 * N_MANY) };
     for ty in TYPES {
         let data = weights(ty, n_rows * n_cols);
         let w = Matrix::new(ty, n_rows, n_cols, &data).unwrap();
@@ -112,7 +114,7 @@ fn bits_do_not_depend_on_batch_or_threads() {
             } else {
                 all.clone()
             };
-            for batch in [1, 2, 5, 12, 13, 32] {
+            for batch in [1, 2, 5, 12, 13, N_MANY] {
                 let all = if batch < kernels.wide_from() { &few } else { &all };
                 let parts: Vec<f32> = x
                     .chunks(batch * n_cols)
@@ -130,7 +132,7 @@ fn float_tails_of_any_length() {
         for n_cols in [1, 2, 7, 15, 16, 17, 31, 33] {
             let data = weights(ty, 3 * n_cols);
             let w = Matrix::new(ty, 3, n_cols, &data).unwrap();
-            for n_tokens in [2, 40] {
+            for n_tokens in [2, N_MANY] {
                 let x = noise(n_tokens * n_cols, 13);
                 let want = textbook(&w, &x);
                 for kernels in Kernels::available() {
@@ -158,7 +160,7 @@ fn products_together_have_the_bits_of_each_alone() {
     let matrices = types.iter().zip(rows).zip(&data);
     let matrices: Vec<_> =
         matrices.map(|((&ty, n), data)| Matrix::new(ty, n, n_cols, data).unwrap()).collect();
-    for n_tokens in [1, 3, 40] {
+    for n_tokens in [1, 3, N_MANY] {
         let x = noise(n_tokens * n_cols, 17);
         for kernels in Kernels::available() {
             for n_threads in [1, 3] {

@@ -32,7 +32,7 @@ pub(crate) fn mul_wide(
 ) {
     for (panel, x) in span.panels(PANEL_BYTES, x, sums.len()) {
         for (row_idx, row) in panel.rows.iter().enumerate() {
-            round_row(ty, row, row_idx, tile);
+            tile.set_row(row_idx, row, |group| round_group(ty, group));
         }
         for (x, sums) in x.iter().zip(&mut *sums) {
             add_products(tile, n_groups(panel.n_bytes()), x, sums);
@@ -40,28 +40,14 @@ pub(crate) fn mul_wide(
     }
 }
 
-/// Rounds a row of weights into its lane.
-fn round_row(ty: HalfType, row: &[u8], row_idx: usize, tile: &mut WideTile) {
-    let mut pairs = tile.codes.iter_mut().map(|lanes| &mut lanes.0.as_chunks_mut().0[row_idx]);
-    for (bytes, steps) in row.chunks(GROUP_BYTES).zip(&mut tile.steps) {
-        let mut group = [0; GROUP];
-        for (bits, bytes) in group.iter_mut().zip(bytes.as_chunks().0) {
-            *bits = u16::from_le_bytes(*bytes);
-        }
-        let (step, codes) = round_group(ty, group);
-        steps.0[row_idx] = step;
-        codes.as_chunks::<2>().0.iter().zip(&mut pairs).for_each(|(codes, out)| *out = *codes);
-    }
-}
-
 /// The step of a group, and its codes.
-fn round_group(ty: HalfType, group: [u16; GROUP]) -> (f32, [i16; GROUP]) {
+fn round_group(ty: HalfType, group: &[u8; GROUP_BYTES]) -> (f32, [i16; GROUP]) {
+    let mut bits = [0; GROUP];
+    for (bits, bytes) in bits.iter_mut().zip(group.as_chunks().0) {
+        *bits = u16::from_le_bytes(*bytes);
+    }
     let own_exponent = |bits: u16| u32::from(bits & 0x7fff) >> ty.mantissa_bits;
-    let exponent = group.map(own_exponent).into_iter().fold(ty.least_exponent(), u32::max);
-    let step = match exponent {
-        _ if exponent == ty.special_exponent() => f32::NAN,
-        _ => f32::from_bits(exponent.wrapping_add_signed(ty.step_offset()) << 23),
-    };
+    let exponent = bits.map(own_exponent).into_iter().fold(ty.least_exponent(), u32::max);
     let code = |bits: u16| {
         let one = 1 << ty.mantissa_bits;
         let implicit = if own_exponent(bits) > 0 { one } else { 0 };
@@ -71,7 +57,7 @@ fn round_group(ty: HalfType, group: [u16; GROUP]) -> (f32, [i16; GROUP]) {
         let magnitude = (significand << ty.shift()).unbounded_shr(places).div_ceil(2);
         if bits >> 15 == 0 { magnitude as i16 } else { -(magnitude as i16) }
     };
-    (step, group.map(code))
+    (ty.step(exponent), bits.map(code))
 }
 
 fn add_products(tile: &WideTile, n_groups: usize, x: &WidePanel, sums: &mut RowLanes) {

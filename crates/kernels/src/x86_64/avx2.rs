@@ -8,6 +8,7 @@ mod rows;
 mod softmax;
 mod tile;
 mod vector;
+mod wide;
 
 pub(crate) use dot::{dot_f32, mul_band};
 pub(crate) use gemm::gemm;
@@ -16,6 +17,7 @@ pub(crate) use rows::mul_rows;
 pub(crate) use softmax::{soften, widen, widen_codes};
 pub(crate) use tile::mul_tile;
 pub(crate) use vector::{exp_sum, gate, softcap};
+pub(crate) use wide::{mul_wide, quantize_wide};
 
 /// Whether this CPU has every instruction that the routines here use.
 pub(crate) fn is_available() -> bool {

@@ -53,6 +53,20 @@ pub(super) fn store_i8(out: &mut [i8; 32], x: __m256i) {
 
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
+pub(super) fn load_i16(x: &[i16; 16]) -> __m256i {
+    // SAFETY: reads the 16 words of the array.
+    unsafe { _mm256_loadu_si256(x.as_ptr().cast()) }
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+pub(super) fn store_i16(out: &mut [i16; 16], x: __m256i) {
+    // SAFETY: writes the 16 words of the array.
+    unsafe { _mm256_storeu_si256(out.as_mut_ptr().cast(), x) }
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
 pub(super) fn load_u8x16(x: &[u8; 16]) -> __m128i {
     // SAFETY: reads the 16 bytes of the array.
     unsafe { _mm_loadu_si128(x.as_ptr().cast()) }

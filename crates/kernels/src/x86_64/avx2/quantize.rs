@@ -15,7 +15,7 @@ pub(crate) fn quantize(x: &[f32], spec: PanelSpec, panel: &mut ActivationPanel) 
 /// The largest magnitude, as bits: they compare as magnitudes do, and NaN above all.
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
-fn largest(x: &[f32; GROUP]) -> u32 {
+pub(super) fn largest(x: &[f32; GROUP]) -> u32 {
     let magnitude = _mm256_set1_epi32(i32::MAX);
     let mut max = _mm256_setzero_si256();
     for x in x.as_chunks().0 {
@@ -29,16 +29,25 @@ fn largest(x: &[f32; GROUP]) -> u32 {
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
 fn round(x: &[f32; GROUP], inverse: f32, codes: &mut [i8; GROUP]) {
+    let [low, high] = round_to_words(x, inverse);
+    // Packing works within 128-bit parts; this puts the bytes of eight back in order.
+    let packed = _mm256_packs_epi16(low, high);
+    store_i8(codes, _mm256_permute4x64_epi64::<0b11_01_10_00>(packed));
+}
+
+/// Rounds `x * inverse`, ties to even, to 16 bits.
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+pub(super) fn round_to_words(x: &[f32; GROUP], inverse: f32) -> [__m256i; 2] {
     let inverse = _mm256_set1_ps(inverse);
     let mut rounded = [_mm256_setzero_si256(); GROUP / 8];
     for (rounded, x) in rounded.iter_mut().zip(x.as_chunks().0) {
         *rounded = _mm256_cvtps_epi32(_mm256_mul_ps(load_f32(x), inverse));
     }
-    let low = _mm256_packs_epi32(rounded[0], rounded[1]);
-    let high = _mm256_packs_epi32(rounded[2], rounded[3]);
+    let [a, b, c, d] = rounded;
     // Packing works within 128-bit parts; this puts the words of four back in order.
-    let order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
-    store_i8(codes, _mm256_permutevar8x32_epi32(_mm256_packs_epi16(low, high), order));
+    [_mm256_packs_epi32(a, b), _mm256_packs_epi32(c, d)]
+        .map(|packed| _mm256_permute4x64_epi64::<0b11_01_10_00>(packed))
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]

@@ -12,7 +12,9 @@ use super::transpose::transpose_16x16;
 use crate::activation::{GROUP, GROUPS};
 use crate::row_span::RowSpan;
 use crate::tile::{RowLanes, TILE_ROWS};
-use crate::wide::{GROUP_BYTES, HalfType, PANEL_BYTES, PairLanes, WidePanel, WideTile, n_groups};
+use crate::wide::{
+    GROUP_BYTES, HalfType, PANEL_BYTES, PairLanes, WidePanel, WideTile, n_groups, padded,
+};
 use crate::x86_64::prefetch;
 
 /// Tokens that fit the registers: two sums each, and one vector of codes.
@@ -70,11 +72,7 @@ fn round_tile<const MANTISSA_BITS: u32>(panel: &RowSpan<'_>, tile: &mut WideTile
             *words = match bytes.first_chunk() {
                 Some(bytes) => load_u8(bytes),
                 None if bytes.is_empty() => return,
-                None => {
-                    let mut padded = [0; GROUP_BYTES];
-                    padded[..bytes.len()].copy_from_slice(bytes);
-                    load_u8(&padded)
-                }
+                None => load_u8(&padded(bytes)),
             };
         }
         if let Some(ahead) = ahead.next() {
