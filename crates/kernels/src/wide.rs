@@ -22,7 +22,8 @@
 //! ```
 //!
 //! Rows may have any number of columns; the last group is filled up with zeros. A NaN or an
-//! infinity makes its group's or panel's step NaN, so that it shows in the result.
+//! infinity makes its group's or panel's step NaN, so that it shows in the result. Weights beyond 2^93,
+//! which BF16 has, may overflow to infinity.
 
 use crate::activation::{GROUP, GROUPS, GroupStep, doubling};
 use crate::block::FloatType;

@@ -127,22 +127,9 @@ fn round_group<const MANTISSA_BITS: u32>(
 /// Adds a tile's products with each token's activations to the token's sums.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 fn mul_tile(tile: &WideTile, n_groups: usize, x: &[WidePanel], sums: &mut [RowLanes]) {
-    // Batches of the same size, or nearly: a small one leaves the dot products waiting.
-    let n_batches = x.len().div_ceil(MAX_TOKENS).max(1);
-    let batch = x.len().div_ceil(n_batches).max(1);
-    for (x, sums) in x.chunks(batch).zip(sums.chunks_mut(batch)) {
-        macro_rules! mul_tokens {
-            ($($n:literal)*) => {
-                match x.len() {
-                    $($n => mul_tokens::<$n>(
-                        tile, n_groups, &x.as_chunks().0[0], &mut sums.as_chunks_mut().0[0],
-                    ),)*
-                    _ => {}
-                }
-            };
-        }
-        mul_tokens!(1 2 3 4 5 6 7 8 9 10 11 12);
-    }
+    by_batches!((x, sums), MAX_TOKENS, 1 2 3 4 5 6 7 8 9 10 11 12, {
+        mul_tokens(tile, n_groups, x, sums)
+    });
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
