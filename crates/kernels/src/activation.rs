@@ -149,12 +149,6 @@ pub(crate) fn sums_of_16(codes: &[i8; PANEL]) -> [i32; MAX_GROUPS] {
 
 #[cfg(target_arch = "x86_64")]
 impl ActivationPanel {
-    /// The codes as the dot instructions take them: `[n_groups][QUADS]` groups of four.
-    #[inline]
-    pub(crate) fn quads<const QUADS: usize>(&self) -> &[[[i8; 4]; QUADS]] {
-        self.codes.as_chunks::<4>().0.as_chunks::<QUADS>().0
-    }
-
     /// Four codes as one word.
     #[inline]
     pub(crate) fn word(&self, quad_idx: usize) -> i32 {

@@ -13,6 +13,9 @@ pub(crate) struct RowSpan<'a> {
 }
 
 impl<'a> RowSpan<'a> {
+    /// Of nothing.
+    pub(crate) const EMPTY: Self = Self { rows: [&[]; TILE_ROWS], ahead: &[] };
+
     /// Bytes of each row.
     pub(crate) fn n_bytes(&self) -> usize {
         self.rows[0].len()

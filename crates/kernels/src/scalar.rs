@@ -15,6 +15,6 @@ pub(crate) use dot::mul_band;
 pub(crate) use gemm::{FloatRows, MAX_K, gemm, widen};
 pub(crate) use quantize::quantize;
 pub(crate) use softmax::{Running, soften, widen_codes};
-pub(crate) use tile::{TileShape, mul_rows, mul_tile};
+pub(crate) use tile::{TileShape, mul_rows, mul_tiles};
 pub(crate) use vector::{Sigmoid, dot_f32, exp_sum, gate, softcap};
 pub(crate) use wide::{mul_wide, quantize_wide};

@@ -40,12 +40,12 @@ pub struct Kernels {
     quantize_wide: unsafe fn(&[f32], &mut WidePanel),
     mul_wide: MulWideFn,
     wide_from: usize,
-    mul_tile: unsafe fn(&Tile, TileShape, &[ActivationPanel], &mut [RowLanes]),
+    mul_tiles: unsafe fn(&[Tile], TileShape, &[ActivationPanel], &mut [RowLanes]),
 }
 
-/// `format`, `span`, `x`, `sums`, `tile` of [`Kernels::mul_rows`].
+/// `format`, `spans`, `x`, `sums`, `tiles` of [`Kernels::mul_rows`].
 type MulRowsFn =
-    unsafe fn(&BlockFormat, &RowSpan<'_>, &[ActivationPanel], &mut [RowLanes], &mut Tile);
+    unsafe fn(&BlockFormat, &[RowSpan<'_>], &[ActivationPanel], &mut [RowLanes], &mut [Tile]);
 
 /// `ty`, `span`, `x`, `sums`, `tile` of [`Kernels::mul_wide`].
 type MulWideFn = unsafe fn(HalfType, &RowSpan<'_>, &[WidePanel], &mut [RowLanes], &mut WideTile);
@@ -69,7 +69,7 @@ const SCALAR: Kernels = Kernels {
     quantize: scalar::quantize,
     prefetch: |_, _| (),
     mul_rows: scalar::mul_rows,
-    mul_tile: scalar::mul_tile,
+    mul_tiles: scalar::mul_tiles,
     quantize_wide: scalar::quantize_wide,
     mul_wide: scalar::mul_wide,
     wide_from: usize::MAX,
@@ -90,7 +90,7 @@ const AVX2: Kernels = Kernels {
     quantize: avx2::quantize,
     prefetch: crate::x86_64::prefetch,
     mul_rows: avx2::mul_rows,
-    mul_tile: avx2::mul_tile,
+    mul_tiles: avx2::mul_tiles,
     quantize_wide: avx2::quantize_wide,
     mul_wide: avx2::mul_wide,
     wide_from: 48,
@@ -111,7 +111,7 @@ const AVX512: Kernels = Kernels {
     quantize: avx512::quantize,
     prefetch: crate::x86_64::prefetch,
     mul_rows: avx512::mul_rows,
-    mul_tile: avx512::mul_tile,
+    mul_tiles: avx512::mul_tiles,
     quantize_wide: avx512::quantize_wide,
     mul_wide: avx512::mul_wide,
     wide_from: 24,
@@ -132,7 +132,7 @@ const NEON: Kernels = Kernels {
     quantize: aarch64::quantize,
     prefetch: aarch64::prefetch,
     mul_rows: aarch64::neon::mul_rows,
-    mul_tile: aarch64::neon::mul_tile,
+    mul_tiles: aarch64::neon::mul_tiles,
     ..SCALAR
 };
 
@@ -140,7 +140,7 @@ const NEON: Kernels = Kernels {
 const DOTPROD: Kernels = Kernels {
     name: "dotprod",
     mul_rows: aarch64::dotprod::mul_rows,
-    mul_tile: aarch64::dotprod::mul_tile,
+    mul_tiles: aarch64::dotprod::mul_tiles,
     ..NEON
 };
 
@@ -148,7 +148,7 @@ const DOTPROD: Kernels = Kernels {
 const I8MM: Kernels = Kernels {
     name: "i8mm",
     mul_rows: aarch64::i8mm::mul_rows,
-    mul_tile: aarch64::i8mm::mul_tile,
+    mul_tiles: aarch64::i8mm::mul_tiles,
     ..NEON
 };
 
@@ -314,26 +314,30 @@ impl Kernels {
         unsafe { (self.prefetch)(x.as_ptr().cast(), size_of_val(x)) }
     }
 
-    /// Multiplies a span of 16 rows with each token's activations and adds the products to that
+    /// Multiplies spans of 16 rows with each token's activations and adds the products to that
     /// token's sums: the same bits in every row.
     ///
-    /// Shapes: `x` is `[n_panels, n_tokens]`, `sums` is `[n_tokens]`; each of the span's rows is as
-    /// many whole blocks. `tile` is room to work in.
+    /// Shapes: `x` is `[n_panels, n_tokens]`, `sums` is `[n_spans, n_tokens]`; all spans' rows are
+    /// the same number of whole blocks. `tiles` is room to work in, one for each span.
     #[expect(unsafe_code, reason = "calls the row's routine")]
     pub(crate) fn mul_rows(
         &self,
         format: &BlockFormat,
-        span: &RowSpan<'_>,
+        spans: &[RowSpan<'_>],
         x: &[ActivationPanel],
         sums: &mut [RowLanes],
-        tile: &mut Tile,
+        tiles: &mut [Tile],
     ) {
-        let n_bytes = span.n_bytes();
+        let Some(n_bytes) = spans.first().map(RowSpan::n_bytes) else { return };
         assert!(n_bytes.is_multiple_of(format.bytes));
-        assert!(span.rows.iter().all(|row| row.len() == n_bytes));
-        assert_eq!(x.len(), n_bytes.div_ceil(format.panel_bytes()) * sums.len());
-        // SAFETY: rows are handed out only where the CPU has their instructions.
-        unsafe { (self.mul_rows)(format, span, x, sums, tile) }
+        assert!(spans.iter().flat_map(|span| span.rows).all(|row| row.len() == n_bytes));
+        assert!(sums.len().is_multiple_of(spans.len()) && tiles.len() == spans.len());
+        let n_tokens = sums.len() / spans.len();
+        assert_eq!(x.len(), n_bytes.div_ceil(format.panel_bytes()) * n_tokens);
+        if n_tokens > 0 {
+            // SAFETY: rows are handed out only where the CPU has their instructions.
+            unsafe { (self.mul_rows)(format, spans, x, sums, tiles) }
+        }
     }
 
     /// From how many tokens on 16-bit weights are multiplied by [`mul_wide`](Self::mul_wide).
@@ -370,19 +374,23 @@ impl Kernels {
         unsafe { (self.mul_wide)(ty, span, x, sums, tile) }
     }
 
-    /// Adds a tile's products with each token's activations to the token's sums.
+    /// Adds tiles' products with each token's activations to the token's sums.
+    ///
+    /// Shapes: `x` is `[n_tokens]`, `sums` is `[n_tiles, n_tokens]`.
     #[expect(unsafe_code, reason = "calls the row's routine")]
-    pub(crate) fn mul_tile(
+    pub(crate) fn mul_tiles(
         &self,
-        tile: &Tile,
+        tiles: &[Tile],
         shape: TileShape,
         x: &[ActivationPanel],
         sums: &mut [RowLanes],
     ) {
-        assert_eq!(x.len(), sums.len());
+        assert_eq!(tiles.len() * x.len(), sums.len());
         assert!(shape.n_groups * shape.group <= PANEL);
-        // SAFETY: rows are handed out only where the CPU has their instructions.
-        unsafe { (self.mul_tile)(tile, shape, x, sums) }
+        if !x.is_empty() {
+            // SAFETY: rows are handed out only where the CPU has their instructions.
+            unsafe { (self.mul_tiles)(tiles, shape, x, sums) }
+        }
     }
 }
 

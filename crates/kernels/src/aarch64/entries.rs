@@ -16,23 +16,28 @@ macro_rules! integer_products {
         #[target_feature(enable = $features)]
         pub(crate) fn mul_rows(
             format: &BlockFormat,
-            span: &RowSpan<'_>,
+            spans: &[RowSpan<'_>],
             x: &[ActivationPanel],
             sums: &mut [RowLanes],
-            tile: &mut Tile,
+            tiles: &mut [Tile],
         ) {
-            rows::mul_rows($dot, (format, span), (x, sums), tile);
+            let n_tokens = sums.len() / spans.len();
+            for (span, sums) in spans.iter().zip(sums.chunks_exact_mut(n_tokens)) {
+                rows::mul_rows($dot, (format, span), (x, sums), &mut tiles[0]);
+            }
         }
 
-        /// See [`crate::scalar::mul_tile`]; the same bits.
+        /// See [`crate::scalar::mul_tiles`]; the same bits.
         #[target_feature(enable = $features)]
-        pub(crate) fn mul_tile(
-            tile: &Tile,
+        pub(crate) fn mul_tiles(
+            tiles: &[Tile],
             shape: TileShape,
             x: &[ActivationPanel],
             sums: &mut [RowLanes],
         ) {
-            tile::mul_tile($dot, (tile, shape), (x, sums));
+            for (tile, sums) in tiles.iter().zip(sums.chunks_exact_mut(x.len())) {
+                tile::mul_tile($dot, (tile, shape), (x, sums));
+            }
         }
     };
 }

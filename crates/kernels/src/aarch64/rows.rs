@@ -21,7 +21,7 @@ use crate::row_span::RowSpan;
 use crate::scalar::TileShape;
 use crate::tile::{RowLanes, Tile};
 
-/// See [`crate::scalar::mul_rows`]; the same bits.
+/// Multiplies a span with each token; see [`crate::scalar::mul_rows`].
 #[target_feature(enable = "neon")]
 pub(super) fn mul_rows<D: Dot>(
     dot: D,

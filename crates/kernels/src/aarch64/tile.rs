@@ -22,7 +22,7 @@ pub(super) const VECS: usize = TILE_ROWS / 4;
 /// The integer sums of all rows.
 pub(super) type Dots = [int32x4_t; VECS];
 
-/// See [`crate::scalar::mul_tile`]; the same bits.
+/// Multiplies a tile with each token; see [`crate::scalar::mul_tiles`].
 #[target_feature(enable = "neon")]
 #[inline]
 pub(super) fn mul_tile<D: Dot>(

@@ -21,8 +21,8 @@ pub(super) struct PageCopy {
     turned: Vec<f32>,
     /// A block of codes, a byte each.
     codes: Box<[u8; PAGE_CODES]>,
-    tile: Box<Tile>,
-    /// Sums of rows with a tile's keys.
+    tiles: Box<[Tile; TILES]>,
+    /// Sums of rows with each tile's keys, `[TILES, n_rows]`.
     lanes: Vec<RowLanes>,
 }
 
@@ -32,7 +32,7 @@ impl Default for PageCopy {
             floats: Vec::new(),
             turned: Vec::new(),
             codes: Box::new([0; PAGE_CODES]),
-            tile: Box::default(),
+            tiles: Box::default(),
             lanes: Vec::new(),
         }
     }
@@ -122,48 +122,46 @@ pub(super) fn score_codes(
     (page, scores): (&mut PageCopy, &mut [[f32; MAX_K]]),
 ) {
     let n_rows = scores.len();
-    let PageCopy { codes: space, tile, lanes, .. } = page;
-    for half in 0..TILES {
-        lanes.clear();
-        lanes.resize(n_rows, RowLanes([0.0; TILE_ROWS]));
-        let panels = codes.chunks(BLOCKS * bits.page_bytes()).zip(scales.chunks(BLOCKS * PAGE_LEN));
-        for ((codes, scales), q) in panels.zip(q.chunks_exact(n_rows)) {
-            let n_groups = load_tile(kernels, (bits, codes, scales), half, (tile, space));
-            let wide_codes = bits == Bits::Eight;
-            let shape = TileShape {
-                n_groups,
-                group: BLOCK,
-                has_mins: false,
-                wide_codes,
-                steps: Steps::Own,
-            };
-            kernels.mul_tile(tile, shape, q, lanes);
-        }
-        for (scores, lanes) in scores.iter_mut().zip(lanes.iter()) {
-            scores[half * TILE_ROWS..][..TILE_ROWS].copy_from_slice(&lanes.0);
+    let PageCopy { codes: space, tiles, lanes, .. } = page;
+    lanes.clear();
+    lanes.resize(TILES * n_rows, RowLanes([0.0; TILE_ROWS]));
+    let panels = codes.chunks(BLOCKS * bits.page_bytes()).zip(scales.chunks(BLOCKS * PAGE_LEN));
+    for ((codes, scales), q) in panels.zip(q.chunks_exact(n_rows)) {
+        load_tiles(kernels, (bits, codes, scales), (tiles, space));
+        let shape = TileShape {
+            n_groups: scales.len() / PAGE_LEN,
+            group: BLOCK,
+            has_mins: false,
+            wide_codes: bits == Bits::Eight,
+            steps: Steps::Own,
+        };
+        kernels.mul_tiles(&**tiles, shape, q, lanes);
+    }
+    for (part_idx, lanes) in lanes.chunks_exact(n_rows).enumerate() {
+        for (scores, lanes) in scores.iter_mut().zip(lanes) {
+            scores[part_idx * TILE_ROWS..][..TILE_ROWS].copy_from_slice(&lanes.0);
         }
     }
 }
 
-/// Fills a tile with half the keys of a panel's blocks; returns how many blocks there are.
-fn load_tile(
+/// Fills tiles with a panel's blocks, each with its part of the keys.
+fn load_tiles(
     kernels: &Kernels,
     (bits, codes, scales): Codes<'_>,
-    half: usize,
-    (tile, space): (&mut Tile, &mut [u8; PAGE_CODES]),
-) -> usize {
+    (tiles, space): (&mut [Tile; TILES], &mut [u8; PAGE_CODES]),
+) {
     /// Steps of four elements in a block.
     const QUADS: usize = BLOCK / 4;
     let blocks = codes.chunks_exact(bits.page_bytes()).zip(scales.chunks_exact(PAGE_LEN));
-    let n_blocks = blocks.len();
     for (block_idx, (bytes, scales)) in blocks.enumerate() {
         let codes = codes_of(bits, bytes, space).as_chunks::<{ 4 * TILE_ROWS }>().0;
-        let quads = codes.iter().skip(half).step_by(TILES);
-        for (lanes, codes) in tile.codes[block_idx * QUADS..].iter_mut().zip(quads) {
-            lanes.0 = *codes;
+        for (part_idx, tile) in tiles.iter_mut().enumerate() {
+            let quads = codes.iter().skip(part_idx).step_by(TILES);
+            for (lanes, codes) in tile.codes[block_idx * QUADS..].iter_mut().zip(quads) {
+                lanes.0 = *codes;
+            }
+            let scales = &scales[part_idx * TILE_ROWS..][..TILE_ROWS];
+            kernels.widen(FloatRows::F16(scales), &mut tile.scales[block_idx].0);
         }
-        let scales = &scales[half * TILE_ROWS..][..TILE_ROWS];
-        kernels.widen(FloatRows::F16(scales), &mut tile.scales[block_idx].0);
     }
-    n_blocks
 }

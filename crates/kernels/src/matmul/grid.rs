@@ -25,6 +25,11 @@ use crate::tile::{RowLanes, TILE_ROWS};
 const MANY_TOKENS: usize = 32;
 /// Tokens for which a tile is unpacked once: their panel is 256 or 288 KiB.
 const MAX_TOKENS: usize = 512;
+/// So many are multiplied with one row of tiles at a time.
+const FEW_TOKENS: usize = 8;
+/// Rows of tiles that more tokens meet together: kernels that load activations once for several rows
+/// want more than one.
+const GROUP_ROWS: usize = 2;
 /// Rows of tiles that many tokens meet before the next: their sums are 256 KiB.
 const MAX_TILE_ROWS: usize = 8;
 
@@ -43,17 +48,18 @@ pub(super) trait Tiling {
     /// Bytes of a row's whole panel.
     fn panel_bytes(&self) -> usize;
 
-    /// Multiplies a span of 16 rows with each token's activations and adds the products to that
+    /// Multiplies spans of 16 rows with each token's activations and adds the products to that
     /// token's sums.
     ///
-    /// Shapes: `x` is `[n_panels, n_tokens]`, `sums` is `[n_tokens]`. `tile` is room to work in.
+    /// Shapes: `x` is `[n_panels, n_tokens]`, `sums` is `[n_spans, n_tokens]`. `tiles` is room to
+    /// work in, one for each span.
     fn mul_rows(
         &self,
         kernels: &Kernels,
-        span: &RowSpan<'_>,
+        spans: &[RowSpan<'_>],
         x: &[Self::Panel],
         sums: &mut [RowLanes],
-        tile: &mut Self::Tile,
+        tiles: &mut [Self::Tile],
     );
 }
 
@@ -121,10 +127,16 @@ impl<T: Tiling> Grid<'_, T> {
 
     /// Multiplies row by row with all tokens.
     fn add_rows(&self, tile_rows: Range<usize>, sums: &mut [RowLanes]) {
-        let mut tile = T::Tile::default();
-        for (tile_row, sums) in tile_rows.zip(sums.chunks_exact_mut(self.n_tokens)) {
-            let span = self.span(tile_row);
-            self.tiling.mul_rows(self.kernels, &span, self.activations, sums, &mut tile);
+        let mut tiles: [T::Tile; GROUP_ROWS] = Default::default();
+        let n_rows = if self.n_tokens > FEW_TOKENS { GROUP_ROWS } else { 1 };
+        let groups = groups(tile_rows, n_rows).zip(sums.chunks_mut(n_rows * self.n_tokens));
+        for (group, sums) in groups {
+            let mut spans = [RowSpan::EMPTY; GROUP_ROWS];
+            for (span, tile_row) in spans.iter_mut().zip(group.clone()) {
+                *span = self.span(tile_row, n_rows);
+            }
+            let (spans, tiles) = (&spans[..group.len()], &mut tiles[..group.len()]);
+            self.tiling.mul_rows(self.kernels, spans, self.activations, sums, tiles);
         }
     }
 
@@ -132,29 +144,37 @@ impl<T: Tiling> Grid<'_, T> {
     fn add_panels(&self, tile_rows: Range<usize>, tokens: Range<usize>, sums: &mut [RowLanes]) {
         let Self { kernels, tiling, activations, .. } = self;
         let n_panels = activations.len() / self.n_tokens;
-        let panel = |panel_idx: usize, tile_row: usize| {
+        let panels = |panel_idx: usize, tile_rows: Range<usize>| {
             let first = panel_idx * tiling.panel_bytes();
-            let span = self.span(tile_row).slice(first, first + tiling.panel_bytes());
-            RowSpan { ahead: &[], ..span }
+            let mut panels = [RowSpan::EMPTY; GROUP_ROWS];
+            for (panel, tile_row) in panels.iter_mut().zip(tile_rows.clone()) {
+                let span = self.span(tile_row, GROUP_ROWS);
+                *panel = RowSpan { ahead: &[], ..span.slice(first, first + tiling.panel_bytes()) };
+            }
+            (panel_idx, tile_rows, panels)
         };
-        let mut tile = T::Tile::default();
-        let mut tiles = (0..n_panels)
-            .flat_map(|panel_idx| tile_rows.clone().map(move |tile_row| (panel_idx, tile_row)))
-            .map(|(panel_idx, tile_row)| (panel_idx, tile_row, panel(panel_idx, tile_row)))
+        let mut tiles: [T::Tile; GROUP_ROWS] = Default::default();
+        let mut steps = (0..n_panels)
+            .flat_map(|panel_idx| {
+                groups(tile_rows.clone(), GROUP_ROWS).map(move |group| (panel_idx, group))
+            })
+            .map(|(panel_idx, group)| panels(panel_idx, group))
             .peekable();
-        while let Some((panel_idx, tile_row, panel)) = tiles.next() {
-            // The next tile's pieces of rows come while this one is multiplied.
-            if let Some((.., next)) = tiles.peek() {
-                next.rows.iter().for_each(|row| kernels.prefetch(row));
+        while let Some((panel_idx, group, panels)) = steps.next() {
+            // The next tiles' pieces of rows come while these are multiplied.
+            if let Some((.., next)) = steps.peek() {
+                next.iter().flat_map(|panel| panel.rows).for_each(|row| kernels.prefetch(row));
             }
             let x = &activations[panel_idx * self.n_tokens..][tokens.clone()];
-            let sums = &mut sums[(tile_row - tile_rows.start) * x.len()..][..x.len()];
-            tiling.mul_rows(kernels, &panel, x, sums, &mut tile);
+            let first = (group.start - tile_rows.start) * x.len();
+            let sums = &mut sums[first..][..group.len() * x.len()];
+            let (panels, tiles) = (&panels[..group.len()], &mut tiles[..group.len()]);
+            tiling.mul_rows(kernels, panels, x, sums, tiles);
         }
     }
 
-    /// A row of tiles; the next lies behind it.
-    fn span(&self, tile_row: usize) -> RowSpan<'_> {
+    /// A row of tiles, and the one that lies `distance` behind it.
+    fn span(&self, tile_row: usize, distance: usize) -> RowSpan<'_> {
         let Self { weights, ahead, .. } = self;
         let first_row = tile_row * TILE_ROWS;
         // Lanes beyond the last row repeat it; their sums are dropped.
@@ -163,7 +183,12 @@ impl<T: Tiling> Grid<'_, T> {
             *row = weights.row((first_row + lane).min(weights.n_rows() - 1));
         }
         let n_bytes = TILE_ROWS * weights.row_bytes();
-        let ahead = ahead.get((tile_row + 1) * n_bytes..).unwrap_or_default();
+        let ahead = ahead.get((tile_row + distance) * n_bytes..).unwrap_or_default();
         RowSpan { rows, ahead: &ahead[..ahead.len().min(n_bytes)] }
     }
+}
+
+/// Cuts rows of tiles into groups of `len` or less.
+fn groups(tile_rows: Range<usize>, len: usize) -> impl Iterator<Item = Range<usize>> {
+    tile_rows.clone().step_by(len).map(move |first| first..tile_rows.end.min(first + len))
 }

@@ -21,12 +21,15 @@ impl Tiling for HalfType {
     fn mul_rows(
         &self,
         kernels: &Kernels,
-        span: &RowSpan<'_>,
+        spans: &[RowSpan<'_>],
         x: &[WidePanel],
         sums: &mut [RowLanes],
-        tile: &mut WideTile,
+        tiles: &mut [WideTile],
     ) {
-        kernels.mul_wide(*self, span, x, sums, tile);
+        let n_tokens = sums.len() / spans.len();
+        for (span, sums) in spans.iter().zip(sums.chunks_exact_mut(n_tokens)) {
+            kernels.mul_wide(*self, span, x, sums, &mut tiles[0]);
+        }
     }
 }
 

@@ -22,12 +22,12 @@ impl Tiling for BlockFormat {
     fn mul_rows(
         &self,
         kernels: &Kernels,
-        span: &RowSpan<'_>,
+        spans: &[RowSpan<'_>],
         x: &[ActivationPanel],
         sums: &mut [RowLanes],
-        tile: &mut Tile,
+        tiles: &mut [Tile],
     ) {
-        kernels.mul_rows(self, span, x, sums, tile);
+        kernels.mul_rows(self, spans, x, sums, tiles);
     }
 }
 

@@ -5,21 +5,24 @@ use crate::block::BlockFormat;
 use crate::row_span::RowSpan;
 use crate::tile::{RowLanes, RowPanel, TILE_ROWS, Tile};
 
-/// Multiplies 16 rows with each token's activations, panel after panel, and adds the products to
-/// that token's sums.
+/// Multiplies spans of 16 rows with each token's activations, panel after panel, and adds the
+/// products to that token's sums.
 ///
-/// Shapes: `x` is `[n_panels, n_tokens]`, `sums` is `[n_tokens]`; each of the span's rows is as many
-/// whole blocks. `tile` is room to work in.
+/// Shapes: `x` is `[n_panels, n_tokens]`, `sums` is `[n_spans, n_tokens]`; each of the spans' rows
+/// is as many whole blocks. `tiles` is room to work in.
 pub(crate) fn mul_rows(
     format: &BlockFormat,
-    span: &RowSpan<'_>,
+    spans: &[RowSpan<'_>],
     x: &[ActivationPanel],
     sums: &mut [RowLanes],
-    tile: &mut Tile,
+    tiles: &mut [Tile],
 ) {
-    for (panel, x) in span.panels(format.panel_bytes(), x, sums.len()) {
-        unpack_tile(format, &panel.rows, tile);
-        mul_tile(tile, format.tile_shape(panel.n_bytes()), x, sums);
+    let n_tokens = sums.len() / spans.len();
+    for (span, sums) in spans.iter().zip(sums.chunks_exact_mut(n_tokens)) {
+        for (panel, x) in span.panels(format.panel_bytes(), x, n_tokens) {
+            unpack_tile(format, &panel.rows, &mut tiles[0]);
+            mul_tile(&tiles[0], format.tile_shape(panel.n_bytes()), x, sums);
+        }
     }
 }
 
@@ -32,7 +35,7 @@ fn unpack_tile(format: &BlockFormat, blocks: &[&[u8]; TILE_ROWS], tile: &mut Til
     }
 }
 
-/// Adds the products of a tile with each token's activations to that token's sums.
+/// Adds the products of tiles with each token's activations to that token's sums.
 ///
 /// Per group, in order, an exact 32-bit sum. Where groups have steps of their own, then
 /// `sum += (scale * d) * group_sum` and, with minimums, `sum -= min * (d * sum(q))`, each operation
@@ -41,13 +44,20 @@ fn unpack_tile(format: &BlockFormat, blocks: &[&[u8]; TILE_ROWS], tile: &mut Til
 /// multiplication fused with its addition. So a token's sums have the same bits whatever else is in
 /// the batch, in every kernel row.
 ///
-/// Shapes: `x` and `sums` are `[n_tokens]`; `n_groups` counts groups of `group` columns.
-pub(crate) fn mul_tile(
-    tile: &Tile,
+/// Shapes: `x` is `[n_tokens]`, `sums` is `[n_tiles, n_tokens]`, both with at least one token.
+pub(crate) fn mul_tiles(
+    tiles: &[Tile],
     shape: TileShape,
     x: &[ActivationPanel],
     sums: &mut [RowLanes],
 ) {
+    for (tile, sums) in tiles.iter().zip(sums.chunks_exact_mut(x.len())) {
+        mul_tile(tile, shape, x, sums);
+    }
+}
+
+/// The same of one tile.
+fn mul_tile(tile: &Tile, shape: TileShape, x: &[ActivationPanel], sums: &mut [RowLanes]) {
     for (x, sums) in x.iter().zip(sums) {
         match shape.steps {
             Steps::Own => add_own(tile, shape, x, sums),

@@ -39,10 +39,10 @@ const ROW_BYTES: usize = 3 * 8 * 34;
 /// Columns of a row at most.
 const MAX_COLS: usize = 3 * PANEL;
 
-/// 16 rows, the last panel whole or not, and the tokens they meet.
+/// Spans of 16 rows, the last panel whole or not, and the tokens they meet.
 struct TileCase<'a> {
     format: &'static BlockFormat,
-    span: RowSpan<'a>,
+    spans: Vec<RowSpan<'a>>,
     n_tokens: usize,
     /// `[n_panels, n_tokens]`.
     x: Vec<ActivationPanel>,
@@ -53,15 +53,16 @@ impl<'a> TileCase<'a> {
         format: &'static BlockFormat,
         n_cols: usize,
         bytes: &'a [u8],
-        n_tokens: usize,
+        (n_spans, n_tokens): (usize, usize),
         x: &[f32],
         finite: bool,
     ) -> Self {
         let n_blocks = n_cols.div_ceil(format.len);
         let n_cols = n_blocks * format.len;
-        let rows = std::array::from_fn(|i| &bytes[i * ROW_BYTES..][..n_blocks * format.bytes]);
+        let row = |i: usize| &bytes[i % TILE_ROWS * ROW_BYTES..][..n_blocks * format.bytes];
         // What is asked for must not be seen in the sums.
-        let span = RowSpan { rows, ahead: if finite { bytes } else { &[] } };
+        let ahead = if finite { bytes } else { &[] };
+        let span = |first| RowSpan { rows: std::array::from_fn(|i| row(first + i)), ahead };
         let spec = format.panel_spec();
         let quantize = |(panel_idx, token_idx): (usize, usize)| {
             let mut x = x[..n_cols].to_vec();
@@ -76,13 +77,15 @@ impl<'a> TileCase<'a> {
         };
         let panels = 0..n_cols.div_ceil(PANEL);
         let x = panels.flat_map(|panel_idx| (0..n_tokens).map(move |token| (panel_idx, token)));
-        Self { format, span, n_tokens, x: x.map(quantize).collect() }
+        let spans = (0..n_spans).map(span).collect();
+        Self { format, spans, n_tokens, x: x.map(quantize).collect() }
     }
 
-    /// `[n_tokens, TILE_ROWS]` sums.
+    /// `[n_spans, n_tokens, TILE_ROWS]` sums.
     fn run(&self, kernels: &Kernels) -> Vec<f32> {
-        let mut sums = vec![RowLanes([0.5; TILE_ROWS]); self.n_tokens];
-        kernels.mul_rows(self.format, &self.span, &self.x, &mut sums, &mut Tile::default());
+        let mut sums = vec![RowLanes([0.5; TILE_ROWS]); self.spans.len() * self.n_tokens];
+        let mut tiles: Vec<_> = self.spans.iter().map(|_| Tile::default()).collect();
+        kernels.mul_rows(self.format, &self.spans, &self.x, &mut sums, &mut tiles);
         sums.iter().flat_map(|lanes| lanes.0).collect()
     }
 }
@@ -94,12 +97,12 @@ proptest! {
     fn every_row_multiplies_to_the_same_bits(
         n_cols in prop_oneof![1..=MAX_COLS, Just(PANEL), Just(MAX_COLS)],
         bytes in block_bytes(TILE_ROWS * ROW_BYTES),
-        n_tokens in prop_oneof![1usize..=8, 1usize..=25],
+        shape in (1usize..=3, prop_oneof![1usize..=8, 1usize..=25]),
         x in proptest::collection::vec(float(), MAX_COLS),
         finite in any::<bool>(),
     ) {
         for format in FORMATS {
-            let case = TileCase::new(format, n_cols, &bytes, n_tokens, &x, finite);
+            let case = TileCase::new(format, n_cols, &bytes, shape, &x, finite);
             let want = case.run(&SCALAR);
             for kernels in Kernels::available() {
                 let got = case.run(kernels);

@@ -17,7 +17,7 @@ pub(crate) use gemm::gemm;
 pub(crate) use quantize::quantize;
 pub(crate) use rows::mul_rows;
 pub(crate) use softmax::{soften, widen, widen_codes};
-pub(crate) use tile::mul_tile;
+pub(crate) use tile::mul_tiles;
 pub(crate) use vector::{dot_f32, exp_sum, gate, softcap};
 pub(crate) use wide::{mul_wide, quantize_wide};
 

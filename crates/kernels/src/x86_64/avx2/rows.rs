@@ -59,17 +59,20 @@ const QUARTERS: Places = [[0, 4], [1, 5], [2, 6], [3, 7]];
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(crate) fn mul_rows(
     format: &BlockFormat,
-    span: &RowSpan<'_>,
+    spans: &[RowSpan<'_>],
     x: &[ActivationPanel],
     sums: &mut [RowLanes],
-    tile: &mut Tile,
+    tiles: &mut [Tile],
 ) {
-    for (panel, x) in span.panels(format.panel_bytes(), x, sums.len()) {
-        // In two parts, as the CPU holds a few dozen requests.
-        let (ahead, later) = panel.ahead.split_at(panel.ahead.len() / 2);
-        prefetch(ahead.as_ptr(), ahead.len());
-        mul_panel(format, &panel.rows, x, sums, tile);
-        prefetch(later.as_ptr(), later.len());
+    let n_tokens = sums.len() / spans.len();
+    for (span, sums) in spans.iter().zip(sums.chunks_exact_mut(n_tokens)) {
+        for (panel, x) in span.panels(format.panel_bytes(), x, n_tokens) {
+            // In two parts, as the CPU holds a few dozen requests.
+            let (ahead, later) = panel.ahead.split_at(panel.ahead.len() / 2);
+            prefetch(ahead.as_ptr(), ahead.len());
+            mul_panel(format, &panel.rows, x, sums, &mut tiles[0]);
+            prefetch(later.as_ptr(), later.len());
+        }
     }
 }
 

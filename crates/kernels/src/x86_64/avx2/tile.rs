@@ -14,14 +14,21 @@ use crate::tile::{RowLanes, Tile};
 /// Tokens whose sums fit the registers.
 const MAX_TOKENS: usize = 6;
 
-/// See [`crate::scalar::mul_tile`]; the same bits.
+/// See [`crate::scalar::mul_tiles`]; the same bits.
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(crate) fn mul_tile(
-    tile: &Tile,
+pub(crate) fn mul_tiles(
+    tiles: &[Tile],
     shape: TileShape,
     x: &[ActivationPanel],
     sums: &mut [RowLanes],
 ) {
+    for (tile, sums) in tiles.iter().zip(sums.chunks_exact_mut(x.len())) {
+        mul_tile(tile, shape, x, sums);
+    }
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+fn mul_tile(tile: &Tile, shape: TileShape, x: &[ActivationPanel], sums: &mut [RowLanes]) {
     for (x, sums) in x.chunks(MAX_TOKENS).zip(sums.chunks_mut(MAX_TOKENS)) {
         macro_rules! mul {
             ($($n:literal)*) => {

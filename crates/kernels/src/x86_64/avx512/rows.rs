@@ -22,7 +22,7 @@ use std::sync::atomic::{Ordering, compiler_fence};
 use camelid_gguf::TensorType;
 
 use super::mem::{load_u8, load_u8x16, load_u8x32, store_u8};
-use super::tile::{each_group, mul_tile, mul_units};
+use super::tile::{each_group, mul_tiles, mul_units};
 use super::transpose::{transpose_16x4, transpose_16x8, transpose_16x16};
 use crate::activation::ActivationPanel;
 use crate::block::{BlockFormat, FP4_CODES, IQ4_CODES};
@@ -40,27 +40,44 @@ type Blocks<'a, const PANEL_BYTES: usize> = [&'a [u8; PANEL_BYTES]; TILE_ROWS];
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 pub(crate) fn mul_rows(
     format: &BlockFormat,
-    span: &RowSpan<'_>,
+    spans: &[RowSpan<'_>],
     x: &[ActivationPanel],
     sums: &mut [RowLanes],
-    tile: &mut Tile,
+    tiles: &mut [Tile],
 ) {
-    let n_tokens = sums.len();
-    let panel_bytes = format.panel_bytes();
     macro_rules! mul_few {
         ($($n:literal)*) => {
-            match n_tokens {
+            match sums.len() / spans.len() {
                 $($n if has_routine(format.ty) => {
-                    mul_whole::<$n>(format, span, (x, &mut sums.as_chunks_mut().0[0]), tile);
+                    for (span, sums) in spans.iter().zip(sums.as_chunks_mut::<$n>().0) {
+                        mul_whole::<$n>(format, span, (x, sums), &mut tiles[0]);
+                    }
                 })*
-                _ => for (panel, x) in span.panels(panel_bytes, x, n_tokens) {
-                    unpack(format, &panel, tile);
-                    mul_tile(tile, format.tile_shape(panel.n_bytes()), x, sums);
-                }
+                n_tokens => mul_unpacked(format, (spans, tiles), (x, sums), n_tokens),
             }
         };
     }
     mul_few!(1 2 3 4 5 6 7 8);
+}
+
+/// Multiplies with many tokens: the spans' same panels are unpacked together.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+fn mul_unpacked(
+    format: &BlockFormat,
+    (spans, tiles): (&[RowSpan<'_>], &mut [Tile]),
+    (x, sums): (&[ActivationPanel], &mut [RowLanes]),
+    n_tokens: usize,
+) {
+    let panel_bytes = format.panel_bytes();
+    for (panel_idx, x) in x.chunks_exact(n_tokens).enumerate() {
+        let mut shape = format.tile_shape(panel_bytes);
+        for (span, tile) in spans.iter().zip(tiles.iter_mut()) {
+            let panel = span.slice(panel_idx * panel_bytes, (panel_idx + 1) * panel_bytes);
+            shape = format.tile_shape(panel.n_bytes());
+            unpack(format, &panel, tile);
+        }
+        mul_tiles(tiles, shape, x, sums);
+    }
 }
 
 /// Unpacks a panel.

@@ -1,71 +1,109 @@
-//! The integer dot product of a tile with activations.
+//! The integer dot product of tiles with activations.
 //!
 //! One 32-bit lane per matrix row. `vpdpbusd` adds four products of unsigned codes with signed
-//! activations per lane; a broadcast of four activations comes with it as memory operand. Twelve
-//! tokens at a time keep twelve integer and twelve float sums in registers.
+//! activations per lane. Twelve integer and twelve float sums are kept in registers: of six tokens
+//! with two tiles. Were they of twelve tokens with one, each product would want a broadcast of its own from
+//! memory, and these are no faster than products.
 
 use std::arch::x86_64::*;
 
 use super::mem::{load_f32, load_u8, store_f32};
-use crate::activation::{ActivationPanel, Steps, word};
+use crate::activation::{ActivationPanel, Steps};
 use crate::scalar::TileShape;
 use crate::tile::{PANEL, RowLanes, Tile};
 
-/// Tokens that fit the registers: two sums each, and one vector of codes.
-const MAX_TOKENS: usize = 12;
+/// Tokens whose sums with two tiles fit the registers, beside a vector of codes of each and a
+/// broadcast.
+const MAX_TOKENS: usize = 6;
 
-/// See [`crate::scalar::mul_tile`]; the same bits.
+/// See [`crate::scalar::mul_tiles`]; the same bits.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-pub(crate) fn mul_tile(
-    tile: &Tile,
+pub(crate) fn mul_tiles(
+    tiles: &[Tile],
     shape: TileShape,
     x: &[ActivationPanel],
     sums: &mut [RowLanes],
 ) {
-    match (shape.group, shape.has_mins, shape.steps) {
-        (16, false, Steps::Own) => mul_batch::<4, false, false>(tile, shape.n_groups, x, sums),
-        (16, true, Steps::Own) => mul_batch::<4, true, false>(tile, shape.n_groups, x, sums),
-        (_, false, Steps::Own) => mul_batch::<8, false, false>(tile, shape.n_groups, x, sums),
-        (_, true, Steps::Own) => mul_batch::<8, true, false>(tile, shape.n_groups, x, sums),
-        (16, false, Steps::Doubling) => mul_batch::<4, false, true>(tile, shape.n_groups, x, sums),
-        (16, true, Steps::Doubling) => mul_batch::<4, true, true>(tile, shape.n_groups, x, sums),
-        (_, false, Steps::Doubling) => mul_batch::<8, false, true>(tile, shape.n_groups, x, sums),
-        (_, true, Steps::Doubling) => mul_batch::<8, true, true>(tile, shape.n_groups, x, sums),
+    match (shape.has_mins, shape.steps) {
+        (false, Steps::Own) => mul_all::<false, false>(tiles, shape, x, sums),
+        (true, Steps::Own) => mul_all::<true, false>(tiles, shape, x, sums),
+        (false, Steps::Doubling) => mul_all::<false, true>(tiles, shape, x, sums),
+        (true, Steps::Doubling) => mul_all::<true, true>(tiles, shape, x, sums),
     }
 }
 
-/// `QUADS` is the group's length in steps of four columns.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-fn mul_batch<const QUADS: usize, const MINS: bool, const DOUBLING: bool>(
-    tile: &Tile,
-    n_groups: usize,
+fn mul_all<const MINS: bool, const DOUBLING: bool>(
+    tiles: &[Tile],
+    shape: TileShape,
     x: &[ActivationPanel],
     sums: &mut [RowLanes],
+) {
+    let (pairs, last) = tiles.as_chunks::<2>();
+    let (pair_sums, last_sums) = sums.split_at_mut(2 * pairs.len() * x.len());
+    for ([a, b], sums) in pairs.iter().zip(pair_sums.chunks_exact_mut(2 * x.len())) {
+        let (a_sums, b_sums) = sums.split_at_mut(x.len());
+        mul_batch::<2, MINS, DOUBLING>([a, b], shape, x, [a_sums, b_sums]);
+    }
+    if let [tile] = last {
+        mul_batch::<1, MINS, DOUBLING>([tile], shape, x, [last_sums]);
+    }
+}
+
+/// Multiplies `T` tiles.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+fn mul_batch<const T: usize, const MINS: bool, const DOUBLING: bool>(
+    tiles: [&Tile; T],
+    shape: TileShape,
+    x: &[ActivationPanel],
+    mut sums: [&mut [RowLanes]; T],
 ) {
     // Batches of the same size, or nearly: a small one leaves the dot products waiting.
     let n_batches = x.len().div_ceil(MAX_TOKENS).max(1);
     let batch = x.len().div_ceil(n_batches).max(1);
-    for (x, sums) in x.chunks(batch).zip(sums.chunks_mut(batch)) {
+    for x in x.chunks(batch) {
+        let batch_sums =
+            sums.each_mut().map(|sums| sums.split_off_mut(..x.len()).unwrap_or_default());
         macro_rules! mul_tokens {
             ($($n:literal)*) => {
                 match x.len() {
                     $($n => {
-                        let (x, _) = x.as_chunks::<$n>();
-                        let (sums, _) = sums.as_chunks_mut::<$n>();
-                        let tokens = (&x[0], &mut sums[0]);
-                        let column = |&group_idx: &usize, _, quad: usize| {
-                            load_u8(&tile.codes.as_chunks::<QUADS>().0[group_idx][quad].0)
-                        };
-                        mul_units::<1, QUADS, MINS, DOUBLING, $n, _>(
-                            tile, n_groups, tokens, |group_idx| group_idx, column,
-                        );
+                        let sums = batch_sums.map(|sums| &mut sums.as_chunks_mut().0[0]);
+                        mul_tokens::<T, MINS, DOUBLING, $n>(tiles, shape, &x.as_chunks().0[0], sums);
                     })*
                     _ => {}
                 }
             };
         }
-        mul_tokens!(1 2 3 4 5 6 7 8 9 10 11 12);
+        mul_tokens!(1 2 3 4 5 6);
     }
+}
+
+/// Multiplies `T` tiles with `N` tokens.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+#[inline(never)]
+fn mul_tokens<const T: usize, const MINS: bool, const DOUBLING: bool, const N: usize>(
+    tiles: [&Tile; T],
+    shape: TileShape,
+    x: &[ActivationPanel; N],
+    sums: [&mut [RowLanes; N]; T],
+) {
+    // A number the compiler does not know: unrolled, the loop would be slower.
+    let n_quads = shape.group / 4;
+    let mut product = Product::<T, N, MINS, DOUBLING>::new(tiles, x, &sums);
+    for group_idx in 0..shape.n_groups {
+        let mut dots = product.start(group_idx);
+        for quad_idx in group_idx * n_quads..(group_idx + 1) * n_quads {
+            // Not by `map`, which has no vectors to inline this for.
+            let mut codes = [_mm512_setzero_si512(); T];
+            for (codes, tile) in codes.iter_mut().zip(tiles) {
+                *codes = load_u8(&tile.codes[quad_idx].0);
+            }
+            product.add_quad(&mut dots, codes, quad_idx);
+        }
+        product.add_group(dots, group_idx);
+    }
+    product.finish(sums);
 }
 
 /// Runs the body for each group of a unit.
@@ -85,7 +123,7 @@ macro_rules! each_group {
 }
 pub(super) use each_group;
 
-/// Adds the products of `N` tokens, unit by unit: of so many groups each.
+/// Multiplies a tile with `N` tokens, unit by unit: of so many groups each.
 ///
 /// `load` brings a unit, by its number; `codes` gives four columns of it, by their group within
 /// the unit and their place in the group. The tile's scales and minimums are used.
@@ -107,33 +145,94 @@ pub(super) fn mul_units<
 ) {
     // Known to the compiler, this spares a check for each group and token.
     assert!(n_groups * QUADS <= PANEL / 4);
-    let mut totals = [_mm512_setzero_ps(); N];
-    for (total, sums) in totals.iter_mut().zip(sums.iter()) {
-        *total = start::<DOUBLING>(sums);
-    }
+    let mut product = Product::<1, N, MINS, DOUBLING>::new([tile], x, &[&mut *sums]);
     for unit_idx in 0..n_groups / GROUPS {
         let unit = load(unit_idx);
         each_group!(GROUPS, |group| {
             let group_idx = unit_idx * GROUPS + group;
-            let mut dots = [_mm512_setzero_si512(); N];
-            for (dot, x) in dots.iter_mut().zip(x) {
-                *dot = _mm512_set1_epi32(x.starts[group_idx]);
-            }
+            let mut dots = product.start(group_idx);
             for quad in 0..QUADS {
                 let codes = codes(&unit, group, quad);
-                for (dot, x) in dots.iter_mut().zip(x) {
-                    let four = _mm512_set1_epi32(word(x.quads::<QUADS>()[group_idx][quad]));
-                    *dot = _mm512_dpbusd_epi32(*dot, codes, four);
-                }
+                product.add_quad(&mut dots, [codes], group_idx * QUADS + quad);
             }
-            let factors = (load_f32(&tile.scales[group_idx].0), load_f32(&tile.mins[group_idx].0));
-            for ((total, dot), x) in totals.iter_mut().zip(dots).zip(x) {
-                *total = add_group::<MINS, DOUBLING>(*total, dot, factors, (x, group_idx));
-            }
+            product.add_group(dots, group_idx);
         });
     }
-    for ((total, x), sums) in totals.into_iter().zip(x).zip(sums) {
-        finish::<DOUBLING>(total, x, sums);
+    product.finish([sums]);
+}
+
+/// A panel's product of `T` tiles with `N` tokens, in registers.
+struct Product<'a, const T: usize, const N: usize, const MINS: bool, const DOUBLING: bool> {
+    /// Their scales and minimums are used.
+    tiles: [&'a Tile; T],
+    x: &'a [ActivationPanel; N],
+    totals: [[__m512; N]; T],
+}
+
+impl<'a, const T: usize, const N: usize, const MINS: bool, const DOUBLING: bool>
+    Product<'a, T, N, MINS, DOUBLING>
+{
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+    #[inline]
+    fn new(
+        tiles: [&'a Tile; T],
+        x: &'a [ActivationPanel; N],
+        sums: &[&mut [RowLanes; N]; T],
+    ) -> Self {
+        let mut totals = [[_mm512_setzero_ps(); N]; T];
+        for (totals, sums) in totals.iter_mut().zip(sums) {
+            for (total, sums) in totals.iter_mut().zip(sums.iter()) {
+                *total = start::<DOUBLING>(sums);
+            }
+        }
+        Self { tiles, x, totals }
+    }
+
+    /// Where a group's integer sums begin.
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+    #[inline]
+    fn start(&self, group_idx: usize) -> [[__m512i; N]; T] {
+        let mut starts = [_mm512_setzero_si512(); N];
+        for (start, x) in starts.iter_mut().zip(self.x) {
+            *start = _mm512_set1_epi32(x.starts[group_idx]);
+        }
+        [starts; T]
+    }
+
+    /// Adds four columns' products.
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+    #[inline]
+    fn add_quad(&self, dots: &mut [[__m512i; N]; T], codes: [__m512i; T], quad_idx: usize) {
+        for (token_idx, x) in self.x.iter().enumerate() {
+            let four = _mm512_set1_epi32(x.word(quad_idx));
+            for (dots, codes) in dots.iter_mut().zip(codes) {
+                dots[token_idx] = _mm512_dpbusd_epi32(dots[token_idx], codes, four);
+            }
+        }
+    }
+
+    /// Adds a group's shares to the totals.
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+    #[inline]
+    fn add_group(&mut self, dots: [[__m512i; N]; T], group_idx: usize) {
+        for ((totals, dots), tile) in self.totals.iter_mut().zip(&dots).zip(self.tiles) {
+            let factors = (load_f32(&tile.scales[group_idx].0), load_f32(&tile.mins[group_idx].0));
+            for ((total, &dot), x) in totals.iter_mut().zip(dots).zip(self.x) {
+                *total = add_group::<MINS, DOUBLING>(*total, dot, factors, (x, group_idx));
+            }
+        }
+    }
+
+    /// Puts the totals into the sums.
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+    #[inline]
+    fn finish(self, sums: [&mut [RowLanes; N]; T]) {
+        // By reference: iterators that own arrays would keep the totals in memory.
+        for (totals, sums) in self.totals.iter().zip(sums) {
+            for ((&total, x), sums) in totals.iter().zip(self.x).zip(sums.iter_mut()) {
+                finish::<DOUBLING>(total, x, sums);
+            }
+        }
     }
 }
 
