@@ -105,7 +105,12 @@ fn report(cpu: &Cpu, ty: TensorType, limits: &Limits) {
     let read = (DIM * row_bytes) as f64 / decode / 1e9;
     let eight = 8.0 * decode / time(8, &matrices);
     let prefill = 512.0 * (DIM * DIM) as f64 / time(512, &matrices[..1]) / 1e9;
-    let limit = if ty.is_quantized() { limits.dot8 } else { limits.fma };
+    let limit = match ty {
+        TensorType::F32 => limits.fma,
+        // Products of 16-bit integers, half as many to an instruction.
+        TensorType::F16 | TensorType::BF16 => limits.dot8.map(|rate| rate / 2.0),
+        _ => limits.dot8,
+    };
     println!(
         "{:8} {read:5.1} GB/s ({:2.0} %) {eight:5.1} times {:>18}",
         ty.name(),

@@ -12,7 +12,7 @@
 //!
 //! The steps of activations double within a panel, as told at [`activation`](crate::activation):
 //! they are at most twice the largest magnitude over 8191, so an activation errs by 1/8191 of its
-//! group's largest at most.
+//! group's largest at most (or, where that is next to nothing, by 2^-28 of the panel's).
 //!
 //! A tile holds 16 rows by one panel, a 32-bit lane per row:
 //!
