@@ -47,8 +47,9 @@ pub struct Kernels {
 type MulRowsFn =
     unsafe fn(&BlockFormat, &[RowSpan<'_>], &[ActivationPanel], &mut [RowLanes], &mut [Tile]);
 
-/// `ty`, `span`, `x`, `sums`, `tile` of [`Kernels::mul_wide`].
-type MulWideFn = unsafe fn(HalfType, &RowSpan<'_>, &[WidePanel], &mut [RowLanes], &mut WideTile);
+/// `ty`, `spans`, `x`, `sums`, `tiles` of [`Kernels::mul_wide`].
+type MulWideFn =
+    unsafe fn(HalfType, &[RowSpan<'_>], &[WidePanel], &mut [RowLanes], &mut [WideTile]);
 
 /// `n`, `a`, `b`, `c` of [`Kernels::gemm`].
 type GemmFn = unsafe fn(usize, &[[f32; MAX_K]], FloatRows<'_>, &mut [f32]);
@@ -353,25 +354,30 @@ impl Kernels {
         unsafe { (self.quantize_wide)(x, panel) }
     }
 
-    /// Multiplies a span of 16 rows of 16-bit weights with each token's activations and adds the
+    /// Multiplies spans of 16 rows of 16-bit weights with each token's activations and adds the
     /// products to that token's sums: the same bits in every row.
     ///
-    /// Shapes: `x` is `[n_panels, n_tokens]`, `sums` is `[n_tokens]`. `tile` is room to work in.
+    /// Shapes: `x` is `[n_panels, n_tokens]`, `sums` is `[n_spans, n_tokens]`. `tiles` is room to
+    /// work in, one for each span.
     #[expect(unsafe_code, reason = "calls the row's routine")]
     pub(crate) fn mul_wide(
         &self,
         ty: HalfType,
-        span: &RowSpan<'_>,
+        spans: &[RowSpan<'_>],
         x: &[WidePanel],
         sums: &mut [RowLanes],
-        tile: &mut WideTile,
+        tiles: &mut [WideTile],
     ) {
-        let n_bytes = span.n_bytes();
+        let Some(n_bytes) = spans.first().map(RowSpan::n_bytes) else { return };
         assert!(n_bytes.is_multiple_of(2));
-        assert!(span.rows.iter().all(|row| row.len() == n_bytes));
-        assert_eq!(x.len(), n_bytes.div_ceil(PANEL_BYTES) * sums.len());
-        // SAFETY: rows are handed out only where the CPU has their instructions.
-        unsafe { (self.mul_wide)(ty, span, x, sums, tile) }
+        assert!(spans.iter().flat_map(|span| span.rows).all(|row| row.len() == n_bytes));
+        assert!(sums.len().is_multiple_of(spans.len()) && tiles.len() == spans.len());
+        let n_tokens = sums.len() / spans.len();
+        assert_eq!(x.len(), n_bytes.div_ceil(PANEL_BYTES) * n_tokens);
+        if n_tokens > 0 {
+            // SAFETY: rows are handed out only where the CPU has their instructions.
+            unsafe { (self.mul_wide)(ty, spans, x, sums, tiles) }
+        }
     }
 
     /// Adds tiles' products with each token's activations to the token's sums.

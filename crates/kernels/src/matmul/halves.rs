@@ -26,10 +26,7 @@ impl Tiling for HalfType {
         sums: &mut [RowLanes],
         tiles: &mut [WideTile],
     ) {
-        let n_tokens = sums.len() / spans.len();
-        for (span, sums) in spans.iter().zip(sums.chunks_exact_mut(n_tokens)) {
-            kernels.mul_wide(*self, span, x, sums, &mut tiles[0]);
-        }
+        kernels.mul_wide(*self, spans, x, sums, tiles);
     }
 }
 

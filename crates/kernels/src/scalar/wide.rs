@@ -15,27 +15,31 @@ pub(crate) fn quantize_wide(x: &[f32], panel: &mut WidePanel) {
     });
 }
 
-/// Multiplies 16 rows with each token's activations, panel after panel, and adds the products to
-/// that token's sums.
+/// Multiplies spans of 16 rows with each token's activations, panel after panel, and adds the
+/// products to that token's sums.
 ///
 /// A panel's total begins at 0 and takes, group after group, `step * (2^s * group_sum)`; it is added
 /// as `x.step * total`. Each multiplication is fused with its addition. So a token's sums have the
 /// same bits whatever else is in the batch, in every kernel row.
 ///
-/// Shapes: `x` is `[n_panels, n_tokens]`, `sums` is `[n_tokens]`. `tile` is room to work in.
+/// Shapes: `x` is `[n_panels, n_tokens]`, `sums` is `[n_spans, n_tokens]`. `tiles` is room to work
+/// in.
 pub(crate) fn mul_wide(
     ty: HalfType,
-    span: &RowSpan<'_>,
+    spans: &[RowSpan<'_>],
     x: &[WidePanel],
     sums: &mut [RowLanes],
-    tile: &mut WideTile,
+    tiles: &mut [WideTile],
 ) {
-    for (panel, x) in span.panels(PANEL_BYTES, x, sums.len()) {
-        for (row_idx, row) in panel.rows.iter().enumerate() {
-            tile.set_row(row_idx, row, |group| round_group(ty, group));
-        }
-        for (x, sums) in x.iter().zip(&mut *sums) {
-            add_products(tile, n_groups(panel.n_bytes()), x, sums);
+    let (n_tokens, tile) = (sums.len() / spans.len(), &mut tiles[0]);
+    for (span, sums) in spans.iter().zip(sums.chunks_exact_mut(n_tokens)) {
+        for (panel, x) in span.panels(PANEL_BYTES, x, n_tokens) {
+            for (row_idx, row) in panel.rows.iter().enumerate() {
+                tile.set_row(row_idx, row, |group| round_group(ty, group));
+            }
+            for (x, sums) in x.iter().zip(&mut *sums) {
+                add_products(tile, n_groups(panel.n_bytes()), x, sums);
+            }
         }
     }
 }

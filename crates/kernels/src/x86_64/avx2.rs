@@ -1,5 +1,24 @@
 //! Kernels for AVX2 with FMA and F16C: Intel from Haswell, AMD from Zen.
 
+/// Runs the body for batches of tokens, of whose activations and sums it gets arrays: batches of the
+/// same length, or nearly, as a small one leaves the dot products waiting.
+macro_rules! by_batches {
+    (($x:ident, $sums:ident), $max:ident, $($n:literal)*, $body:expr) => {
+        let n_batches = $x.len().div_ceil($max).max(1);
+        let batch = $x.len().div_ceil(n_batches).max(1);
+        for ($x, $sums) in $x.chunks(batch).zip($sums.chunks_mut(batch)) {
+            match $x.len() {
+                $($n => {
+                    let $x: &[_; $n] = &$x.as_chunks().0[0];
+                    let $sums: &mut [_; $n] = &mut $sums.as_chunks_mut().0[0];
+                    $body
+                })*
+                _ => {}
+            }
+        }
+    };
+}
+
 mod dot;
 mod gemm;
 mod mem;

@@ -5,6 +5,10 @@ use super::*;
 /// Columns and tokens at most; Miri is some hundred times slower.
 const WIDE_COLS: usize = if cfg!(miri) { 2 * GROUP + 3 } else { MAX_COLS };
 const WIDE_TOKENS: usize = if cfg!(miri) { 2 } else { 25 };
+/// Spans that are multiplied together: two, and one that is left.
+const N_SPANS: usize = 3;
+/// Rows of all.
+const N_ROWS: usize = N_SPANS * TILE_ROWS;
 const TYPES: [HalfType; 2] = [HalfType::F16, HalfType::BF16];
 
 /// The value of a weight.
@@ -18,8 +22,8 @@ fn rounded(kernels: &Kernels, x: &[f32]) -> WidePanel {
     panel
 }
 
-/// Sums `[n_tokens, TILE_ROWS]` of 16 rows, which begin in the matrix one column after the other,
-/// with tokens that begin in `x` one element after the other.
+/// Sums `[N_SPANS, n_tokens, TILE_ROWS]` of rows, which begin in the matrix one column after the
+/// other, with tokens that begin in `x` one element after the other.
 fn product(
     kernels: &Kernels,
     ty: HalfType,
@@ -29,15 +33,18 @@ fn product(
     n_tokens: usize,
 ) -> Vec<f32> {
     let bytes: Vec<u8> = bits.iter().flat_map(|bits| bits.to_le_bytes()).collect();
-    let rows = std::array::from_fn(|i| &bytes[2 * i..][..2 * n_cols]);
+    let spans: [_; N_SPANS] = std::array::from_fn(|span_idx| {
+        let row = |i| &bytes[2 * (span_idx * TILE_ROWS + i)..][..2 * n_cols];
+        RowSpan { rows: std::array::from_fn(row), ahead: &[] }
+    });
     let tokens = |first: usize| {
         let last = n_cols.min(first + PANEL);
         (0..n_tokens).map(move |token| rounded(kernels, &x[token + first..token + last]))
     };
     let x: Vec<_> = (0..n_cols).step_by(PANEL).flat_map(tokens).collect();
-    let mut sums = vec![RowLanes([0.5; TILE_ROWS]); n_tokens];
-    let span = RowSpan { rows, ahead: &[] };
-    kernels.mul_wide(ty, &span, &x, &mut sums, &mut WideTile::default());
+    let mut sums = vec![RowLanes([0.5; TILE_ROWS]); N_SPANS * n_tokens];
+    let mut tiles: [WideTile; N_SPANS] = Default::default();
+    kernels.mul_wide(ty, &spans, &x, &mut sums, &mut tiles);
     sums.iter().flat_map(|lanes| lanes.0).collect()
 }
 
@@ -57,7 +64,7 @@ proptest! {
     #[test]
     fn every_row_multiplies_halves_to_the_same_bits(
         n_cols in prop_oneof![1..=WIDE_COLS, 1usize..=GROUP + 1, Just(PANEL.min(WIDE_COLS))],
-        bits in proptest::collection::vec(half(), WIDE_COLS + TILE_ROWS),
+        bits in proptest::collection::vec(half(), WIDE_COLS + N_ROWS),
         n_tokens in 1..=WIDE_TOKENS,
         x in proptest::collection::vec(float(), WIDE_COLS + WIDE_TOKENS),
         finite in any::<bool>(),
@@ -89,7 +96,7 @@ proptest! {
     #[test]
     fn products_of_14_bits_are_within_their_bound(
         n_cols in 1usize..=WIDE_COLS,
-        bits in proptest::collection::vec(half(), WIDE_COLS + TILE_ROWS),
+        bits in proptest::collection::vec(half(), WIDE_COLS + N_ROWS),
         x in proptest::collection::vec(-8.0f32..8.0, WIDE_COLS),
     ) {
         for ty in TYPES {
@@ -130,7 +137,7 @@ fn power_of_two(exponent: i32) -> f32 {
 
 /// The product of a row's first column, with the others there.
 fn first_column(kernels: &Kernels, ty: HalfType, weights: &[u16], x: f32) -> f32 {
-    let mut bits = vec![0; weights.len() + TILE_ROWS];
+    let mut bits = vec![0; weights.len() + N_ROWS];
     bits[..weights.len()].copy_from_slice(weights);
     let mut one = vec![0.0; weights.len()];
     one[0] = x;

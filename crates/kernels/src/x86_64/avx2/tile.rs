@@ -29,21 +29,10 @@ pub(crate) fn mul_tiles(
 
 #[target_feature(enable = "avx2,fma,f16c")]
 fn mul_tile(tile: &Tile, shape: TileShape, x: &[ActivationPanel], sums: &mut [RowLanes]) {
-    for (x, sums) in x.chunks(MAX_TOKENS).zip(sums.chunks_mut(MAX_TOKENS)) {
-        macro_rules! mul {
-            ($($n:literal)*) => {
-                match x.len() {
-                    $($n => {
-                        let (x, sums) = (&x.as_chunks().0[0], &mut sums.as_chunks_mut().0[0]);
-                        mul_half::<$n, 0>(tile, shape, x, sums);
-                        mul_half::<$n, 1>(tile, shape, x, sums);
-                    })*
-                    _ => {}
-                }
-            };
-        }
-        mul!(1 2 3 4 5 6);
-    }
+    by_batches!((x, sums), MAX_TOKENS, 1 2 3 4 5 6, {
+        mul_half::<_, 0>(tile, shape, x, sums);
+        mul_half::<_, 1>(tile, shape, x, sums);
+    });
 }
 
 /// Half `HALF` of the rows.

@@ -35,17 +35,20 @@ pub(crate) fn quantize_wide(x: &[f32], panel: &mut WidePanel) {
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(crate) fn mul_wide(
     ty: HalfType,
-    span: &RowSpan<'_>,
+    spans: &[RowSpan<'_>],
     x: &[WidePanel],
     sums: &mut [RowLanes],
-    tile: &mut WideTile,
+    tiles: &mut [WideTile],
 ) {
-    for (panel, x) in span.panels(PANEL_BYTES, x, sums.len()) {
-        prefetch(panel.ahead.as_ptr(), panel.ahead.len());
-        for (row_idx, row) in panel.rows.iter().enumerate() {
-            tile.set_row(row_idx, row, |group| round_group(ty, group));
+    let (n_tokens, tile) = (sums.len() / spans.len(), &mut tiles[0]);
+    for (span, sums) in spans.iter().zip(sums.chunks_exact_mut(n_tokens)) {
+        for (panel, x) in span.panels(PANEL_BYTES, x, n_tokens) {
+            prefetch(panel.ahead.as_ptr(), panel.ahead.len());
+            for (row_idx, row) in panel.rows.iter().enumerate() {
+                tile.set_row(row_idx, row, |group| round_group(ty, group));
+            }
+            mul_tile(tile, n_groups(panel.n_bytes()), x, sums);
         }
-        mul_tile(tile, n_groups(panel.n_bytes()), x, sums);
     }
 }
 
@@ -130,14 +133,15 @@ fn mul_half<const N: usize, const HALF: usize>(
             }
         }
         let steps = load_f32(&tile.steps[group_idx].0.as_chunks().0[HALF]);
-        for ((total, dot), x) in totals.iter_mut().zip(dots).zip(x) {
+        for ((total, &dot), x) in totals.iter_mut().zip(&dots).zip(x) {
             let exponent = _mm256_set1_epi32(x.exponents[group_idx].cast_signed());
             let dot = _mm256_castps_si256(_mm256_cvtepi32_ps(dot));
             let doubled = _mm256_castsi256_ps(_mm256_add_epi32(dot, exponent));
             *total = _mm256_fmadd_ps(doubled, steps, *total);
         }
     }
-    for ((total, x), sums) in totals.into_iter().zip(x).zip(sums) {
+    // By reference: iterators that own arrays would keep the totals in memory.
+    for ((&total, x), sums) in totals.iter().zip(x).zip(sums) {
         let sums = &mut sums.0.as_chunks_mut().0[HALF];
         store_f32(sums, _mm256_fmadd_ps(total, _mm256_set1_ps(x.step), load_f32(sums)));
     }

@@ -1,8 +1,8 @@
 //! Products of 14-bit codes; see [`crate::wide`].
 //!
-//! One 32-bit lane per matrix row. `vpdpwssd` adds two products of 16-bit codes per lane; a
-//! broadcast of two activations comes with it as memory operand. Twelve tokens at a time keep
-//! twelve integer and twelve float sums in registers.
+//! One 32-bit lane per matrix row. `vpdpwssd` adds two products of 16-bit codes per lane. Six tokens
+//! at a time meet two tiles, as in [`tile`](super::tile), so that a broadcast of two activations
+//! serves two products.
 
 use std::arch::x86_64::*;
 
@@ -17,8 +17,9 @@ use crate::wide::{
 };
 use crate::x86_64::prefetch;
 
-/// Tokens that fit the registers: two sums each, and one vector of codes.
-const MAX_TOKENS: usize = 12;
+/// Tokens whose sums with two tiles fit the registers, beside a vector of codes of each and a
+/// broadcast.
+const MAX_TOKENS: usize = 6;
 
 // A const parameter cannot be a struct yet.
 const F16: u32 = HalfType::F16.mantissa_bits;
@@ -45,18 +46,24 @@ fn round(x: &[f32; GROUP], inverse: f32, codes: &mut [i16; GROUP]) {
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 pub(crate) fn mul_wide(
     ty: HalfType,
-    span: &RowSpan<'_>,
+    spans: &[RowSpan<'_>],
     x: &[WidePanel],
     sums: &mut [RowLanes],
-    tile: &mut WideTile,
+    tiles: &mut [WideTile],
 ) {
-    for (panel, x) in span.panels(PANEL_BYTES, x, sums.len()) {
-        if ty == HalfType::F16 {
-            round_tile::<F16>(&panel, tile);
-        } else {
-            round_tile::<BF16>(&panel, tile);
+    let n_tokens = sums.len() / spans.len();
+    for (panel_idx, x) in x.chunks_exact(n_tokens).enumerate() {
+        let mut n_bytes = 0;
+        for (span, tile) in spans.iter().zip(tiles.iter_mut()) {
+            let panel = span.slice(panel_idx * PANEL_BYTES, (panel_idx + 1) * PANEL_BYTES);
+            n_bytes = panel.n_bytes();
+            if ty == HalfType::F16 {
+                round_tile::<F16>(&panel, tile);
+            } else {
+                round_tile::<BF16>(&panel, tile);
+            }
         }
-        mul_tile(tile, n_groups(panel.n_bytes()), x, sums);
+        mul_tiles(tiles, n_groups(n_bytes), x, sums);
     }
 }
 
@@ -124,45 +131,89 @@ fn round_group<const MANTISSA_BITS: u32>(
     }
 }
 
-/// Adds a tile's products with each token's activations to the token's sums.
+/// Adds tiles' products with each token's activations to the token's sums.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-fn mul_tile(tile: &WideTile, n_groups: usize, x: &[WidePanel], sums: &mut [RowLanes]) {
-    by_batches!((x, sums), MAX_TOKENS, 1 2 3 4 5 6 7 8 9 10 11 12, {
-        mul_tokens(tile, n_groups, x, sums)
-    });
+fn mul_tiles(tiles: &[WideTile], n_groups: usize, x: &[WidePanel], sums: &mut [RowLanes]) {
+    let (pairs, last) = tiles.as_chunks::<2>();
+    let (pair_sums, last_sums) = sums.split_at_mut(2 * pairs.len() * x.len());
+    for ([a, b], sums) in pairs.iter().zip(pair_sums.chunks_exact_mut(2 * x.len())) {
+        let (a_sums, b_sums) = sums.split_at_mut(x.len());
+        mul_batches([a, b], n_groups, x, [a_sums, b_sums]);
+    }
+    if let [tile] = last {
+        mul_batches([tile], n_groups, x, [last_sums]);
+    }
 }
 
+/// Multiplies `T` tiles.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-fn mul_tokens<const N: usize>(
-    tile: &WideTile,
+fn mul_batches<const T: usize>(
+    tiles: [&WideTile; T],
+    n_groups: usize,
+    x: &[WidePanel],
+    mut sums: [&mut [RowLanes]; T],
+) {
+    // Batches of the same size, or nearly: a small one leaves the dot products waiting.
+    let n_batches = x.len().div_ceil(MAX_TOKENS).max(1);
+    for x in x.chunks(x.len().div_ceil(n_batches).max(1)) {
+        let sums = sums.each_mut().map(|sums| sums.split_off_mut(..x.len()).unwrap_or_default());
+        macro_rules! mul_tokens {
+            ($($n:literal)*) => {
+                match x.len() {
+                    $($n => {
+                        let sums = sums.map(|sums| &mut sums.as_chunks_mut().0[0]);
+                        mul_tokens::<T, $n>(tiles, n_groups, &x.as_chunks().0[0], sums);
+                    })*
+                    _ => {}
+                }
+            };
+        }
+        mul_tokens!(1 2 3 4 5 6);
+    }
+}
+
+/// Multiplies `T` tiles with `N` tokens.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+#[inline(never)]
+fn mul_tokens<const T: usize, const N: usize>(
+    tiles: [&WideTile; T],
     n_groups: usize,
     x: &[WidePanel; N],
-    sums: &mut [RowLanes; N],
+    sums: [&mut [RowLanes; N]; T],
 ) {
     // Known to the compiler, this spares a check for each group and token.
     assert!(n_groups <= GROUPS);
-    let mut totals = [_mm512_setzero_ps(); N];
+    let mut totals = [[_mm512_setzero_ps(); N]; T];
     for group_idx in 0..n_groups {
-        let mut dots = [_mm512_setzero_si512(); N];
-        for (pair_idx, codes) in
-            tile.codes.as_chunks::<{ GROUP / 2 }>().0[group_idx].iter().enumerate()
-        {
-            let codes = load_i16(&codes.0);
-            for (dot, x) in dots.iter_mut().zip(x) {
-                let two = _mm512_set1_epi32(x.word(group_idx * GROUP / 2 + pair_idx));
-                *dot = _mm512_dpwssd_epi32(*dot, codes, two);
+        let mut dots = [[_mm512_setzero_si512(); N]; T];
+        for pair_idx in group_idx * GROUP / 2..(group_idx + 1) * GROUP / 2 {
+            // Not by `map`, which has no vectors to inline this for.
+            let mut codes = [_mm512_setzero_si512(); T];
+            for (codes, tile) in codes.iter_mut().zip(tiles) {
+                *codes = load_i16(&tile.codes[pair_idx].0);
+            }
+            for (token_idx, x) in x.iter().enumerate() {
+                let two = _mm512_set1_epi32(x.word(pair_idx));
+                for (dots, codes) in dots.iter_mut().zip(codes) {
+                    dots[token_idx] = _mm512_dpwssd_epi32(dots[token_idx], codes, two);
+                }
             }
         }
-        let steps = load_f32(&tile.steps[group_idx].0);
-        for ((total, dot), x) in totals.iter_mut().zip(dots).zip(x) {
-            let exponent = _mm512_set1_epi32(x.exponents[group_idx].cast_signed());
-            let dot = _mm512_castps_si512(_mm512_cvtepi32_ps(dot));
-            let doubled = _mm512_castsi512_ps(_mm512_add_epi32(dot, exponent));
-            *total = _mm512_fmadd_ps(doubled, steps, *total);
+        for ((totals, dots), tile) in totals.iter_mut().zip(&dots).zip(tiles) {
+            let steps = load_f32(&tile.steps[group_idx].0);
+            for ((total, &dot), x) in totals.iter_mut().zip(dots).zip(x) {
+                let exponent = _mm512_set1_epi32(x.exponents[group_idx].cast_signed());
+                let dot = _mm512_castps_si512(_mm512_cvtepi32_ps(dot));
+                let doubled = _mm512_castsi512_ps(_mm512_add_epi32(dot, exponent));
+                *total = _mm512_fmadd_ps(doubled, steps, *total);
+            }
         }
     }
-    for ((total, x), sums) in totals.into_iter().zip(x).zip(sums) {
-        let sum = _mm512_fmadd_ps(total, _mm512_set1_ps(x.step), load_f32(&sums.0));
-        store_f32(&mut sums.0, sum);
+    // By reference: iterators that own arrays would keep the totals in memory.
+    for (totals, sums) in totals.iter().zip(sums) {
+        for ((&total, x), sums) in totals.iter().zip(x).zip(sums.iter_mut()) {
+            let sum = _mm512_fmadd_ps(total, _mm512_set1_ps(x.step), load_f32(&sums.0));
+            store_f32(&mut sums.0, sum);
+        }
     }
 }
