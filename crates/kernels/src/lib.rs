@@ -27,7 +27,7 @@
 //! apart in scalar code there, and are several times slower.
 //!
 //! Under Miri only the scalar row is there; its tests have sizes of their own for it. They have been begun
-//! under Miri and not run to their end: what has been passed are the tests of matrix products, on the thread
+//! under Miri and not run to their end: what has been passed are the tests of matrix products, of 14-bit codes, on the thread
 //! team, of activations, of codes in caches, and of element by element operations. `RUST_BACKTRACE=0` saves seconds for each panic.
 //!
 //! # Numbers
