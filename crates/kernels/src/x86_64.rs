@@ -20,3 +20,11 @@ pub(crate) fn prefetch(start: *const u8, n_bytes: usize) {
         unsafe { _mm_prefetch::<_MM_HINT_T1>(start.wrapping_add(offset).cast()) };
     }
 }
+
+/// Asks the first cache level for the line of an address.
+#[expect(unsafe_code, reason = "prefetching takes a pointer")]
+#[inline(always)]
+pub(crate) fn prefetch_line(at: *const u8) {
+    // SAFETY: prefetching reads nothing architecturally, wherever it points.
+    unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) };
+}

@@ -28,10 +28,14 @@ use crate::activation::ActivationPanel;
 use crate::block::{BlockFormat, FP4_CODES, IQ4_CODES};
 use crate::row_span::RowSpan;
 use crate::tile::{PANEL, RowLanes, RowPanel, TILE_ROWS, Tile};
-use crate::x86_64::{LINE, prefetch};
+use crate::x86_64::{LINE, prefetch, prefetch_line};
 
 /// The longest whole panel of a format with a routine here: eight blocks of Q8_0.
 const MAX_PANEL_BYTES: usize = 8 * 34;
+
+/// Groups of the largest units, half a panel. These formats ask for a panel's lines once more, shortly
+/// before they are read; others would lose by it.
+const MAX_GROUPS_OF_UNIT: usize = 8;
 
 /// The same panel of each row, of a length the compiler knows: offsets into it need no check.
 type Blocks<'a, const PANEL_BYTES: usize> = [&'a [u8; PANEL_BYTES]; TILE_ROWS];
@@ -196,9 +200,18 @@ impl<const N: usize> Job<'_, N> {
             let panel = begin(&blocks, tile);
             let load = |unit_idx: usize| (unit_idx, load(&blocks, &panel, unit_idx));
             let codes = |(unit_idx, unit): &(usize, U), group: usize, quad: usize| {
-                if quad == 0 && !ahead.is_empty() {
+                if quad == 0 {
                     let n_groups = PANEL / (4 * QUADS);
-                    ask::<PANEL_BYTES>(ahead, unit_idx * GROUPS + group, n_groups);
+                    let group_idx = unit_idx * GROUPS + group;
+                    if GROUPS == MAX_GROUPS_OF_UNIT {
+                        let n_rows = TILE_ROWS / n_groups;
+                        for row in &rows[group_idx * n_rows..][..n_rows] {
+                            bring(row.as_ptr().wrapping_add(panel_idx + 1));
+                        }
+                    }
+                    if !ahead.is_empty() {
+                        ask::<PANEL_BYTES>(ahead, group_idx, n_groups);
+                    }
                 }
                 codes(unit, group, quad)
             };
@@ -220,6 +233,15 @@ impl<const N: usize> Job<'_, N> {
                 }
             }
         }
+    }
+}
+
+/// Asks the first cache level for a row's piece of the next panel, or, behind the last one, of what
+/// follows. Most of it is in the second level by then; some requests for that have been dropped.
+#[inline(always)]
+fn bring<const PANEL_BYTES: usize>(piece: *const [u8; PANEL_BYTES]) {
+    for offset in (0..PANEL_BYTES).step_by(LINE) {
+        prefetch_line(piece.cast::<u8>().wrapping_add(offset));
     }
 }
 
