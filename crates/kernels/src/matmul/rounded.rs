@@ -15,6 +15,9 @@ use crate::tile::PANEL;
 
 /// Fewer elements are rounded in less time than it takes to share them out.
 const MIN_SHARED: usize = 1 << 13;
+/// The activations of so many tokens later are asked for: they lie too far apart for a CPU to
+/// foretell them.
+const AHEAD: usize = 2;
 
 /// Up to [`PANEL`] rounded activations of one token.
 pub(super) trait Panel: Clone + Default + Send + 'static {
@@ -63,8 +66,12 @@ impl<P: Panel> Rounded<P> {
         });
         let round = |(spec, first, panels): (P::Spec, usize, &mut [P])| {
             let last = n_cols.min(first + PANEL);
-            for (x, panel) in x.chunks_exact(n_cols).zip(panels) {
-                panel.round(kernels, &x[first..last], spec);
+            let piece = |token_idx: usize| &x[token_idx * n_cols..][first..last];
+            for (token_idx, panel) in panels.iter_mut().enumerate() {
+                if token_idx + AHEAD < n_tokens {
+                    kernels.prefetch(piece(token_idx + AHEAD));
+                }
+                panel.round(kernels, piece(token_idx), spec);
             }
         };
         if specs.len() * x.len() < MIN_SHARED {

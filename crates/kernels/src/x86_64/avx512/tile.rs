@@ -6,6 +6,7 @@
 //! memory, and these are no faster than products.
 
 use std::arch::x86_64::*;
+use std::array;
 
 use super::mem::{load_f32, load_u8, store_f32};
 use crate::activation::{ActivationPanel, Steps};
@@ -41,35 +42,34 @@ fn mul_all<const MINS: bool, const DOUBLING: bool>(
 ) {
     let (pairs, last) = tiles.as_chunks::<2>();
     let (pair_sums, last_sums) = sums.split_at_mut(2 * pairs.len() * x.len());
-    for ([a, b], sums) in pairs.iter().zip(pair_sums.chunks_exact_mut(2 * x.len())) {
-        let (a_sums, b_sums) = sums.split_at_mut(x.len());
-        mul_batch::<2, MINS, DOUBLING>([a, b], shape, x, [a_sums, b_sums]);
+    for (pair, sums) in pairs.iter().zip(pair_sums.chunks_exact_mut(2 * x.len())) {
+        mul_batches::<2, MINS, DOUBLING>(pair, shape, x, sums);
     }
     if let [tile] = last {
-        mul_batch::<1, MINS, DOUBLING>([tile], shape, x, [last_sums]);
+        mul_batches::<1, MINS, DOUBLING>(array::from_ref(tile), shape, x, last_sums);
     }
 }
 
-/// Multiplies `T` tiles.
+/// Multiplies `T` tiles, a few tokens at a time; `sums` is `[T, n_tokens]`.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-fn mul_batch<const T: usize, const MINS: bool, const DOUBLING: bool>(
-    tiles: [&Tile; T],
+fn mul_batches<const T: usize, const MINS: bool, const DOUBLING: bool>(
+    tiles: &[Tile; T],
     shape: TileShape,
     x: &[ActivationPanel],
-    mut sums: [&mut [RowLanes]; T],
+    sums: &mut [RowLanes],
 ) {
+    let n_tokens = x.len();
     // Batches of the same size, or nearly: a small one leaves the dot products waiting.
-    let n_batches = x.len().div_ceil(MAX_TOKENS).max(1);
-    let batch = x.len().div_ceil(n_batches).max(1);
-    for x in x.chunks(batch) {
-        let batch_sums =
-            sums.each_mut().map(|sums| sums.split_off_mut(..x.len()).unwrap_or_default());
+    let n_batches = n_tokens.div_ceil(MAX_TOKENS).max(1);
+    let batch_len = n_tokens.div_ceil(n_batches).max(1);
+    for (batch_idx, batch) in x.chunks(batch_len).enumerate() {
+        let sums = &mut sums[batch_idx * batch_len..];
         macro_rules! mul_tokens {
             ($($n:literal)*) => {
-                match x.len() {
+                match batch.len() {
                     $($n => {
-                        let sums = batch_sums.map(|sums| &mut sums.as_chunks_mut().0[0]);
-                        mul_tokens::<T, MINS, DOUBLING, $n>(tiles, shape, &x.as_chunks().0[0], sums);
+                        let x = &batch.as_chunks().0[0];
+                        mul_tokens::<T, MINS, DOUBLING, $n>(tiles, shape, x, (sums, n_tokens));
                     })*
                     _ => {}
                 }
@@ -79,22 +79,22 @@ fn mul_batch<const T: usize, const MINS: bool, const DOUBLING: bool>(
     }
 }
 
-/// Multiplies `T` tiles with `N` tokens.
+/// Multiplies `T` tiles with `N` tokens, whose sums with one tile lie `stride` behind those with the
+/// tile before.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 #[inline(never)]
 fn mul_tokens<const T: usize, const MINS: bool, const DOUBLING: bool, const N: usize>(
-    tiles: [&Tile; T],
+    tiles: &[Tile; T],
     shape: TileShape,
     x: &[ActivationPanel; N],
-    sums: [&mut [RowLanes; N]; T],
+    (sums, stride): (&mut [RowLanes], usize),
 ) {
     // A number the compiler does not know: unrolled, the loop would be slower.
     let n_quads = shape.group / 4;
-    let mut product = Product::<T, N, MINS, DOUBLING>::new(tiles, x, &sums);
+    let mut product = Product::<T, N, MINS, DOUBLING>::new(tiles, x, (sums, stride));
     for group_idx in 0..shape.n_groups {
         let mut dots = product.start(group_idx);
         for quad_idx in group_idx * n_quads..(group_idx + 1) * n_quads {
-            // Not by `map`, which has no vectors to inline this for.
             let mut codes = [_mm512_setzero_si512(); T];
             for (codes, tile) in codes.iter_mut().zip(tiles) {
                 *codes = load_u8(&tile.codes[quad_idx].0);
@@ -103,7 +103,7 @@ fn mul_tokens<const T: usize, const MINS: bool, const DOUBLING: bool, const N: u
         }
         product.add_group(dots, group_idx);
     }
-    product.finish(sums);
+    product.finish((sums, stride));
 }
 
 /// Runs the body for each group of a unit.
@@ -145,7 +145,7 @@ pub(super) fn mul_units<
 ) {
     // Known to the compiler, this spares a check for each group and token.
     assert!(n_groups * QUADS <= PANEL / 4);
-    let mut product = Product::<1, N, MINS, DOUBLING>::new([tile], x, &[&mut *sums]);
+    let mut product = Product::<1, N, MINS, DOUBLING>::new(array::from_ref(tile), x, (sums, N));
     for unit_idx in 0..n_groups / GROUPS {
         let unit = load(unit_idx);
         each_group!(GROUPS, |group| {
@@ -158,13 +158,13 @@ pub(super) fn mul_units<
             product.add_group(dots, group_idx);
         });
     }
-    product.finish([sums]);
+    product.finish((sums, N));
 }
 
 /// A panel's product of `T` tiles with `N` tokens, in registers.
 struct Product<'a, const T: usize, const N: usize, const MINS: bool, const DOUBLING: bool> {
     /// Their scales and minimums are used.
-    tiles: [&'a Tile; T],
+    tiles: &'a [Tile; T],
     x: &'a [ActivationPanel; N],
     totals: [[__m512; N]; T],
 }
@@ -175,13 +175,13 @@ impl<'a, const T: usize, const N: usize, const MINS: bool, const DOUBLING: bool>
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
     #[inline]
     fn new(
-        tiles: [&'a Tile; T],
+        tiles: &'a [Tile; T],
         x: &'a [ActivationPanel; N],
-        sums: &[&mut [RowLanes; N]; T],
+        (sums, stride): (&[RowLanes], usize),
     ) -> Self {
         let mut totals = [[_mm512_setzero_ps(); N]; T];
-        for (totals, sums) in totals.iter_mut().zip(sums) {
-            for (total, sums) in totals.iter_mut().zip(sums.iter()) {
+        for (tile_idx, totals) in totals.iter_mut().enumerate() {
+            for (total, sums) in totals.iter_mut().zip(&sums[tile_idx * stride..]) {
                 *total = start::<DOUBLING>(sums);
             }
         }
@@ -226,10 +226,11 @@ impl<'a, const T: usize, const N: usize, const MINS: bool, const DOUBLING: bool>
     /// Puts the totals into the sums.
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
     #[inline]
-    fn finish(self, sums: [&mut [RowLanes; N]; T]) {
-        // By reference: iterators that own arrays would keep the totals in memory.
-        for (totals, sums) in self.totals.iter().zip(sums) {
-            for ((&total, x), sums) in totals.iter().zip(self.x).zip(sums.iter_mut()) {
+    fn finish(self, (sums, stride): (&mut [RowLanes], usize)) {
+        // By reference: an iterator that owns its array would keep the totals in memory.
+        for (tile_idx, totals) in self.totals.iter().enumerate() {
+            let sums = &mut sums[tile_idx * stride..][..N];
+            for ((&total, x), sums) in totals.iter().zip(self.x).zip(sums) {
                 finish::<DOUBLING>(total, x, sums);
             }
         }
