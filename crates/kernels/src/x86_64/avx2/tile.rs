@@ -57,7 +57,8 @@ fn mul_half<const N: usize, const HALF: usize>(
             *total = add_group((tile, HALF, group_idx), shape, x, dot, *total);
         }
     }
-    for ((total, x), sums) in totals.into_iter().zip(x).zip(sums) {
+    // By reference: an iterator that owns its array would keep the totals in memory.
+    for ((&total, x), sums) in totals.iter().zip(x).zip(sums) {
         finish(total, (x, shape.steps), &mut sums.0.as_chunks_mut().0[HALF]);
     }
 }
