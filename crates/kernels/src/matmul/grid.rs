@@ -30,8 +30,6 @@ const FEW_TOKENS: usize = 8;
 /// Rows of tiles that more tokens meet together: kernels that load activations once for several rows
 /// want more than one.
 const GROUP_ROWS: usize = 2;
-/// Where the results of so many tokens later go is asked for: too far apart for a CPU to foretell.
-const AHEAD: usize = 4;
 /// Rows of tiles that many tokens meet before the next: their sums are 256 KiB.
 const MAX_TILE_ROWS: usize = 8;
 
@@ -114,19 +112,8 @@ impl<T: Tiling> Grid<'_, T> {
         } else {
             self.add_panels(tile_rows.clone(), first_token..first_token + n_tokens, &mut sums);
         }
-        self.put_out(&sums, tile_rows.start * TILE_ROWS, out);
-        SUMS.set(sums);
-    }
-
-    /// Copies sums `[n_tile_rows, n_tokens]` to where each token's results go.
-    fn put_out(&self, sums: &[RowLanes], first_row: usize, out: &mut [&mut [f32]]) {
-        let n_tokens = out.len();
-        let n_rows = sums.len() / n_tokens * TILE_ROWS;
-        for token_idx in 0..n_tokens {
-            if let Some(later) = out.get(token_idx + AHEAD) {
-                self.kernels.prefetch(&later[first_row..later.len().min(first_row + n_rows)]);
-            }
-            let out = &mut out[token_idx][first_row..];
+        for (token_idx, out) in out.iter_mut().enumerate() {
+            let out = &mut out[tile_rows.start * TILE_ROWS..];
             for (sums, out) in sums.chunks_exact(n_tokens).zip(out.chunks_mut(TILE_ROWS)) {
                 let sums = &sums[token_idx].0;
                 match out.first_chunk_mut() {
@@ -135,6 +122,7 @@ impl<T: Tiling> Grid<'_, T> {
                 }
             }
         }
+        SUMS.set(sums);
     }
 
     /// Multiplies row by row with all tokens.

@@ -181,7 +181,7 @@ impl<'a, const T: usize, const N: usize, const MINS: bool, const DOUBLING: bool>
     ) -> Self {
         let mut totals = [[_mm512_setzero_ps(); N]; T];
         for (tile_idx, totals) in totals.iter_mut().enumerate() {
-            for (total, sums) in totals.iter_mut().zip(&sums[tile_idx * stride..]) {
+            for (total, sums) in totals.iter_mut().zip(&sums[tile_idx * stride..][..N]) {
                 *total = start::<DOUBLING>(sums);
             }
         }
