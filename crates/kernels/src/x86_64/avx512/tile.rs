@@ -2,8 +2,7 @@
 //!
 //! One 32-bit lane per matrix row. `vpdpbusd` adds four products of unsigned codes with signed
 //! activations per lane. Twelve integer and twelve float sums are kept in registers: of six tokens
-//! with two tiles. Were they of twelve tokens with one, each product would want a broadcast of its own from
-//! memory, and these are no faster than products.
+//! with two tiles, so that a broadcast of activations serves two products.
 
 use std::arch::x86_64::*;
 use std::array;
@@ -12,10 +11,6 @@ use super::mem::{load_f32, load_u8, store_f32};
 use crate::activation::{ActivationPanel, Steps};
 use crate::scalar::TileShape;
 use crate::tile::{PANEL, RowLanes, Tile};
-
-/// Tokens whose sums with two tiles fit the registers, beside a vector of codes of each and a
-/// broadcast.
-const MAX_TOKENS: usize = 6;
 
 /// See [`crate::scalar::mul_tiles`]; the same bits.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
@@ -40,50 +35,14 @@ fn mul_all<const MINS: bool, const DOUBLING: bool>(
     x: &[ActivationPanel],
     sums: &mut [RowLanes],
 ) {
-    let (pairs, last) = tiles.as_chunks::<2>();
-    let (pair_sums, last_sums) = sums.split_at_mut(2 * pairs.len() * x.len());
-    for (pair, sums) in pairs.iter().zip(pair_sums.chunks_exact_mut(2 * x.len())) {
-        mul_batches::<2, MINS, DOUBLING>(pair, shape, x, sums);
-    }
-    if let [tile] = last {
-        mul_batches::<1, MINS, DOUBLING>(array::from_ref(tile), shape, x, last_sums);
-    }
-}
-
-/// Multiplies `T` tiles, a few tokens at a time; `sums` is `[T, n_tokens]`.
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-fn mul_batches<const T: usize, const MINS: bool, const DOUBLING: bool>(
-    tiles: &[Tile; T],
-    shape: TileShape,
-    x: &[ActivationPanel],
-    sums: &mut [RowLanes],
-) {
-    let n_tokens = x.len();
-    // Batches of the same size, or nearly: a small one leaves the dot products waiting.
-    let n_batches = n_tokens.div_ceil(MAX_TOKENS).max(1);
-    let batch_len = n_tokens.div_ceil(n_batches).max(1);
-    for (batch_idx, batch) in x.chunks(batch_len).enumerate() {
-        let sums = &mut sums[batch_idx * batch_len..];
-        macro_rules! mul_tokens {
-            ($($n:literal)*) => {
-                match batch.len() {
-                    $($n => {
-                        let x = &batch.as_chunks().0[0];
-                        mul_tokens::<T, MINS, DOUBLING, $n>(tiles, shape, x, (sums, n_tokens));
-                    })*
-                    _ => {}
-                }
-            };
-        }
-        mul_tokens!(1 2 3 4 5 6);
-    }
+    by_blocks!((tiles, x, sums), mul_block::<MINS, DOUBLING, _, _>(tiles, shape, x, sums));
 }
 
 /// Multiplies `T` tiles with `N` tokens, whose sums with one tile lie `stride` behind those with the
 /// tile before.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 #[inline(never)]
-fn mul_tokens<const T: usize, const MINS: bool, const DOUBLING: bool, const N: usize>(
+fn mul_block<const MINS: bool, const DOUBLING: bool, const T: usize, const N: usize>(
     tiles: &[Tile; T],
     shape: TileShape,
     x: &[ActivationPanel; N],

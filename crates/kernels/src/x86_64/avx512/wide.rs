@@ -17,10 +17,6 @@ use crate::wide::{
 };
 use crate::x86_64::prefetch;
 
-/// Tokens whose sums with two tiles fit the registers, beside a vector of codes of each and a
-/// broadcast.
-const MAX_TOKENS: usize = 6;
-
 // A const parameter cannot be a struct yet.
 const F16: u32 = HalfType::F16.mantissa_bits;
 const BF16: u32 = HalfType::BF16.mantissa_bits;
@@ -134,52 +130,18 @@ fn round_group<const MANTISSA_BITS: u32>(
 /// Adds tiles' products with each token's activations to the token's sums.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 fn mul_tiles(tiles: &[WideTile], n_groups: usize, x: &[WidePanel], sums: &mut [RowLanes]) {
-    let (pairs, last) = tiles.as_chunks::<2>();
-    let (pair_sums, last_sums) = sums.split_at_mut(2 * pairs.len() * x.len());
-    for ([a, b], sums) in pairs.iter().zip(pair_sums.chunks_exact_mut(2 * x.len())) {
-        let (a_sums, b_sums) = sums.split_at_mut(x.len());
-        mul_batches([a, b], n_groups, x, [a_sums, b_sums]);
-    }
-    if let [tile] = last {
-        mul_batches([tile], n_groups, x, [last_sums]);
-    }
+    by_blocks!((tiles, x, sums), mul_block(tiles, n_groups, x, sums));
 }
 
-/// Multiplies `T` tiles.
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-fn mul_batches<const T: usize>(
-    tiles: [&WideTile; T],
-    n_groups: usize,
-    x: &[WidePanel],
-    mut sums: [&mut [RowLanes]; T],
-) {
-    // Batches of the same size, or nearly: a small one leaves the dot products waiting.
-    let n_batches = x.len().div_ceil(MAX_TOKENS).max(1);
-    for x in x.chunks(x.len().div_ceil(n_batches).max(1)) {
-        let sums = sums.each_mut().map(|sums| sums.split_off_mut(..x.len()).unwrap_or_default());
-        macro_rules! mul_tokens {
-            ($($n:literal)*) => {
-                match x.len() {
-                    $($n => {
-                        let sums = sums.map(|sums| &mut sums.as_chunks_mut().0[0]);
-                        mul_tokens::<T, $n>(tiles, n_groups, &x.as_chunks().0[0], sums);
-                    })*
-                    _ => {}
-                }
-            };
-        }
-        mul_tokens!(1 2 3 4 5 6);
-    }
-}
-
-/// Multiplies `T` tiles with `N` tokens.
+/// Multiplies `T` tiles with `N` tokens, whose sums with one tile lie `stride` behind those with the
+/// tile before.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 #[inline(never)]
-fn mul_tokens<const T: usize, const N: usize>(
-    tiles: [&WideTile; T],
+fn mul_block<const T: usize, const N: usize>(
+    tiles: &[WideTile; T],
     n_groups: usize,
     x: &[WidePanel; N],
-    sums: [&mut [RowLanes; N]; T],
+    (sums, stride): (&mut [RowLanes], usize),
 ) {
     // Known to the compiler, this spares a check for each group and token.
     assert!(n_groups <= GROUPS);
@@ -187,7 +149,6 @@ fn mul_tokens<const T: usize, const N: usize>(
     for group_idx in 0..n_groups {
         let mut dots = [[_mm512_setzero_si512(); N]; T];
         for pair_idx in group_idx * GROUP / 2..(group_idx + 1) * GROUP / 2 {
-            // Not by `map`, which has no vectors to inline this for.
             let mut codes = [_mm512_setzero_si512(); T];
             for (codes, tile) in codes.iter_mut().zip(tiles) {
                 *codes = load_i16(&tile.codes[pair_idx].0);
@@ -209,9 +170,10 @@ fn mul_tokens<const T: usize, const N: usize>(
             }
         }
     }
-    // By reference: iterators that own arrays would keep the totals in memory.
-    for (totals, sums) in totals.iter().zip(sums) {
-        for ((&total, x), sums) in totals.iter().zip(x).zip(sums.iter_mut()) {
+    // By reference: an iterator that owns its array would keep the totals in memory.
+    for (tile_idx, totals) in totals.iter().enumerate() {
+        let sums = &mut sums[tile_idx * stride..][..N];
+        for ((&total, x), sums) in totals.iter().zip(x).zip(sums) {
             let sum = _mm512_fmadd_ps(total, _mm512_set1_ps(x.step), load_f32(&sums.0));
             store_f32(&mut sums.0, sum);
         }
