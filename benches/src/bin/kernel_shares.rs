@@ -106,9 +106,9 @@ fn report(cpu: &Cpu, ty: TensorType, limits: &Limits) {
     let eight = 8.0 * decode / time(8, &matrices);
     let prefill = 512.0 * (DIM * DIM) as f64 / time(512, &matrices[..1]) / 1e9;
     let limit = match ty {
-        TensorType::F32 => limits.fma,
+        TensorType::F32 | TensorType::BF16 => limits.fma,
         // Products of 16-bit integers, half as many to an instruction.
-        TensorType::F16 | TensorType::BF16 => limits.dot8.map(|rate| rate / 2.0),
+        TensorType::F16 => limits.dot8.map(|rate| rate / 2.0),
         _ => limits.dot8,
     };
     println!(

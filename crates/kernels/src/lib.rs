@@ -8,7 +8,7 @@
 //!
 //! - `block`: every block format, described once: layout, integer codes, scales.
 //! - `tile`, `activation`: the common form all formats are unpacked to for the integer dot
-//!   product, and the 8-bit activations they meet there; `wide`: the same for F16 and BF16, in 14 bits.
+//!   product, and the 8-bit activations they meet there; `wide`: the same for F16, in 14 bits.
 //! - `matmul`: how a product is cut into bands and tiles; `row_span`: what a kernel gets of one.
 //! - `attention`, `rope`, `norm`, ...: the other operations.
 //! - `recurrent`: layers whose past is a state.
@@ -36,14 +36,14 @@
 //! in every kernel row; products with float weights, attention and activation functions differ between
 //! rows by rounding (fused multiply-adds, another exponential), within 2e-6 of the largest value.
 //!
-//! F16 and BF16 weights that meet many tokens are multiplied as integers (with AVX-512 from 24 tokens
+//! F16 weights that meet many tokens are multiplied as integers (with AVX-512 from 24 tokens
 //! on, with AVX2 from 48): weights and activations are rounded to 14 bits, each group of 32 columns by
 //! its largest magnitude. A weight then errs by 1/8192 of its group's largest at most, and mostly not
 //! at all, an activation by 1/8191; F16 activations would err by up to 1/2048 of themselves.
 //! Elsewhere, and with fewer tokens, their products are of f32, as those of F32 weights always are.
 //!
 //! A token's row of a matrix product has the same bits whatever batch it is computed in, but for
-//! that: of F16 and BF16 weights batches of few tokens and of many have bits of their own.
+//! that: of F16 weights batches of few tokens and of many have bits of their own.
 
 #[cfg(all(target_arch = "aarch64", target_endian = "little", not(miri)))]
 mod aarch64;

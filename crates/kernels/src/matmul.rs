@@ -19,7 +19,7 @@ use crate::matrix::Matrix;
 use crate::table::Kernels;
 use crate::team::ThreadTeam;
 use crate::tile::TILE_ROWS;
-use crate::wide::HalfType;
+use halves::Halves;
 use rounded::Rounded;
 
 /// Bands per thread: enough to even out cores of different speed, few enough that starting a
@@ -53,14 +53,14 @@ pub(crate) fn matmul<'a>(
         _ => None,
     });
     let blocks = Rounded::new((kernels, team), (x, n_cols), blocks);
-    let halves = ways.iter().filter(|way| matches!(way, Way::Halves(_))).map(|_| ());
+    let halves = ways.iter().filter(|way| matches!(way, Way::Halves)).map(|_| ());
     let halves = Rounded::new((kernels, team), (x, n_cols), halves);
     team.run_each(bands(products, team.n_threads()), |band| match way(&band.weights) {
         Way::Float(ty) => {
             let Band { weights, ahead, out } = band;
             kernels.mul_band(ty, &mut FloatBand { weights, ahead, x, out });
         }
-        Way::Halves(ty) => grid::multiply(kernels, &ty, band, halves.panels(())),
+        Way::Halves => grid::multiply(kernels, &Halves, band, halves.panels(())),
         Way::Blocks(format) => {
             grid::multiply(kernels, format, band, blocks.panels(format.panel_spec()));
         }
@@ -71,7 +71,7 @@ pub(crate) fn matmul<'a>(
 #[derive(Clone, Copy)]
 enum Way {
     Float(FloatType),
-    Halves(HalfType),
+    Halves,
     Blocks(&'static BlockFormat),
 }
 
@@ -80,10 +80,8 @@ impl Way {
         let storage = block::storage(w.tensor_type());
         match storage.expect("because `Matrix::new` refuses types without arithmetic") {
             Storage::Blocks(format) => Self::Blocks(format),
-            Storage::Float(ty) => match HalfType::of(ty) {
-                Some(half) if n_tokens >= kernels.wide_from() => Self::Halves(half),
-                _ => Self::Float(ty),
-            },
+            Storage::Float(FloatType::F16) if n_tokens >= kernels.wide_from() => Self::Halves,
+            Storage::Float(ty) => Self::Float(ty),
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::matmul::FloatBand;
 use crate::row_span::RowSpan;
 use crate::scalar::{self, FloatRows, MAX_K, Running, Sigmoid, TileShape};
 use crate::tile::{PANEL, RowLanes, Tile};
-use crate::wide::{HalfType, PANEL_BYTES, WidePanel, WideTile};
+use crate::wide::{PANEL_BYTES, WidePanel, WideTile};
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 use crate::x86_64::{avx2, avx512};
 
@@ -47,9 +47,8 @@ pub struct Kernels {
 type MulRowsFn =
     unsafe fn(&BlockFormat, &[RowSpan<'_>], &[ActivationPanel], &mut [RowLanes], &mut [Tile]);
 
-/// `ty`, `spans`, `x`, `sums`, `tiles` of [`Kernels::mul_wide`].
-type MulWideFn =
-    unsafe fn(HalfType, &[RowSpan<'_>], &[WidePanel], &mut [RowLanes], &mut [WideTile]);
+/// `spans`, `x`, `sums`, `tiles` of [`Kernels::mul_wide`].
+type MulWideFn = unsafe fn(&[RowSpan<'_>], &[WidePanel], &mut [RowLanes], &mut [WideTile]);
 
 /// `n`, `a`, `b`, `c` of [`Kernels::gemm`].
 type GemmFn = unsafe fn(usize, &[[f32; MAX_K]], FloatRows<'_>, &mut [f32]);
@@ -341,7 +340,7 @@ impl Kernels {
         }
     }
 
-    /// From how many tokens on 16-bit weights are multiplied by [`mul_wide`](Self::mul_wide).
+    /// From how many tokens on F16 weights are multiplied by [`mul_wide`](Self::mul_wide).
     pub(crate) fn wide_from(&self) -> usize {
         self.wide_from
     }
@@ -354,7 +353,7 @@ impl Kernels {
         unsafe { (self.quantize_wide)(x, panel) }
     }
 
-    /// Multiplies spans of 16 rows of 16-bit weights with each token's activations and adds the
+    /// Multiplies spans of 16 rows of F16 weights with each token's activations and adds the
     /// products to that token's sums: the same bits in every row.
     ///
     /// Shapes: `x` is `[n_panels, n_tokens]`, `sums` is `[n_spans, n_tokens]`. `tiles` is room to
@@ -362,7 +361,6 @@ impl Kernels {
     #[expect(unsafe_code, reason = "calls the row's routine")]
     pub(crate) fn mul_wide(
         &self,
-        ty: HalfType,
         spans: &[RowSpan<'_>],
         x: &[WidePanel],
         sums: &mut [RowLanes],
@@ -376,7 +374,7 @@ impl Kernels {
         assert_eq!(x.len(), n_bytes.div_ceil(PANEL_BYTES) * n_tokens);
         if n_tokens > 0 {
             // SAFETY: rows are handed out only where the CPU has their instructions.
-            unsafe { (self.mul_wide)(ty, spans, x, sums, tiles) }
+            unsafe { (self.mul_wide)(spans, x, sums, tiles) }
         }
     }
 

@@ -1,13 +1,13 @@
-//! Products of many tokens with 16-bit weights: codes of 14 bits.
+//! Products of many tokens with F16 weights: codes of 14 bits.
 //!
 //! Sixteen products of f32 fit a 512-bit instruction, but 32 of 16-bit integers, summed in pairs.
-//! So where many tokens share the work of rounding, F16 and BF16 weights and the activations they
+//! So where many tokens share the work of rounding, F16 weights and the activations they
 //! meet are rounded, each group of 32 columns to steps of its own, to codes of `-8191..=8191`:
 //! `32 * 8191^2 < 2^31`, the sum of a group's products is exact.
 //!
 //! The step of a group of weights is a power of two, so that rounding a weight shifts its
 //! significand. For a largest magnitude in `[2^e, 2^(e + 1))` it is `2^(e - 12)`. An F16, of 11
-//! bits, is kept exactly down to `2^(e - 2)` and a BF16, of 8 bits, down to `2^(e - 5)`; smaller ones
+//! bits, is kept exactly down to `2^(e - 2)`; smaller ones
 //! err by half a step at most, 1/8192 of the largest. Halves are rounded away from zero.
 //!
 //! The steps of activations double within a panel, as told at [`activation`](crate::activation):
@@ -22,11 +22,12 @@
 //! ```
 //!
 //! Rows may have any number of columns; the last group is filled up with zeros. A NaN or an
-//! infinity makes its group's or panel's step NaN, so that it shows in the result. Weights beyond 2^93,
-//! which BF16 has, may overflow to infinity.
+//! infinity makes its group's or panel's step NaN, so that it shows in the result.
+//!
+//! BF16 weights, whose products would gain as much, stay with f32: their 8 bits are exact there, and
+//! logits would be off by more than they are allowed.
 
 use crate::activation::{GROUP, GROUPS, GroupStep, doubling};
-use crate::block::FloatType;
 use crate::tile::{PANEL, RowLanes, TILE_ROWS};
 
 /// Bytes of a row's whole panel.
@@ -38,55 +39,23 @@ const MAX_CODE: f32 = 8191.0;
 /// Bits of a code's magnitude.
 const CODE_BITS: u32 = 13;
 
-/// A 16-bit float type, told by how many bits follow its sign and exponent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct HalfType {
-    pub(crate) mantissa_bits: u32,
-}
+/// Bits of an F16 that follow its sign and exponent.
+pub(crate) const MANTISSA_BITS: u32 = 10;
+/// The exponent, as stored, of infinities and NaN.
+pub(crate) const SPECIAL_EXPONENT: u32 = 0x1f;
+/// The exponent a group counts as at least: that of denormals.
+pub(crate) const LEAST_EXPONENT: u32 = 1;
+/// What is added to a group's exponent, as stored, to get that of its step as an f32.
+pub(crate) const STEP_OFFSET: u32 = 127 - 15 - (CODE_BITS - 1);
+/// How far a significand is shifted so that it ends one bit beyond a code of its own exponent.
+pub(crate) const SHIFT: u32 = CODE_BITS - MANTISSA_BITS;
 
-impl HalfType {
-    /// IEEE binary16.
-    pub(crate) const F16: Self = Self { mantissa_bits: 10 };
-    /// The upper half of a binary32.
-    pub(crate) const BF16: Self = Self { mantissa_bits: 7 };
-
-    /// The type, if it is one of 16 bits.
-    pub(crate) fn of(ty: FloatType) -> Option<Self> {
-        match ty {
-            FloatType::F32 => None,
-            FloatType::F16 => Some(Self::F16),
-            FloatType::BF16 => Some(Self::BF16),
-        }
-    }
-
-    /// The exponent, as stored, of infinities and NaN.
-    pub(crate) const fn special_exponent(self) -> u32 {
-        i16::MAX as u32 >> self.mantissa_bits
-    }
-
-    /// What is added to a group's exponent, as stored, to get that of its step as an f32.
-    pub(crate) const fn step_offset(self) -> i32 {
-        let bias = self.special_exponent() as i32 >> 1;
-        127 - bias - (CODE_BITS as i32 - 1)
-    }
-
-    /// The least exponent a group counts as: that of denormals, or where steps are normal.
-    pub(crate) const fn least_exponent(self) -> u32 {
-        if self.step_offset() > 0 { 1 } else { 1 + self.step_offset().unsigned_abs() }
-    }
-
-    /// The step of a group of this exponent, as stored.
-    #[inline]
-    pub(crate) fn step(self, exponent: u32) -> f32 {
-        if exponent == self.special_exponent() {
-            return f32::NAN;
-        }
-        f32::from_bits(exponent.wrapping_add_signed(self.step_offset()) << 23)
-    }
-
-    /// How far a significand is shifted so that it ends one bit beyond a code of its own exponent.
-    pub(crate) const fn shift(self) -> u32 {
-        CODE_BITS - self.mantissa_bits
+/// The step of a group of this exponent, as stored.
+#[inline]
+pub(crate) fn step(exponent: u32) -> f32 {
+    match exponent {
+        SPECIAL_EXPONENT => f32::NAN,
+        _ => f32::from_bits((exponent + STEP_OFFSET) << 23),
     }
 }
 

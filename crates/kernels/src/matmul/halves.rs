@@ -1,4 +1,4 @@
-//! Products of many tokens with F16 and BF16 weights: 14-bit codes, integer dot products.
+//! Products of many tokens with F16 weights: 14-bit codes, integer dot products.
 
 use std::cell::Cell;
 use std::thread::LocalKey;
@@ -8,9 +8,12 @@ use super::rounded::Panel;
 use crate::row_span::RowSpan;
 use crate::table::Kernels;
 use crate::tile::RowLanes;
-use crate::wide::{HalfType, PANEL_BYTES, WidePanel, WideTile};
+use crate::wide::{PANEL_BYTES, WidePanel, WideTile};
 
-impl Tiling for HalfType {
+/// F16 weights that many tokens meet.
+pub(super) struct Halves;
+
+impl Tiling for Halves {
     type Panel = WidePanel;
     type Tile = WideTile;
 
@@ -26,7 +29,7 @@ impl Tiling for HalfType {
         sums: &mut [RowLanes],
         tiles: &mut [WideTile],
     ) {
-        kernels.mul_wide(*self, spans, x, sums, tiles);
+        kernels.mul_wide(spans, x, sums, tiles);
     }
 }
 

@@ -54,19 +54,14 @@ fn textbook(w: &Matrix<'_>, x: &[f32]) -> Vec<f32> {
 const TYPES: [TensorType; 4] =
     [TensorType::F32, TensorType::F16, TensorType::BF16, TensorType::Q8_0];
 
-/// As many tokens as 16-bit weights meet in codes, in every kernel row that has them.
+/// As many tokens as F16 weights meet in codes, in every kernel row that has them.
 const N_MANY: usize = 50;
-/// Those that many tokens meet as codes of 14 bits.
-const HALVES: [TensorType; 2] = [TensorType::F16, TensorType::BF16];
-
 /// How far a product may be off: of a group's largest, 8 bits err by up to 1/254 and 14 bits by up
 /// to 1/8191.
 fn tolerance(ty: TensorType, n_cols: usize, n_tokens: usize, kernels: &Kernels) -> f32 {
     match ty {
-        TensorType::Q8_0 => 0.006 * (n_cols as f32).sqrt(),
-        _ if HALVES.contains(&ty) && n_tokens >= kernels.wide_from() => {
-            1.8e-4 * (n_cols as f32).sqrt()
-        }
+        TensorType::Q8_0 => 0.004 * (n_cols as f32).sqrt(),
+        TensorType::F16 if n_tokens >= kernels.wide_from() => 1.8e-4 * (n_cols as f32).sqrt(),
         _ => 2e-5,
     }
 }
@@ -77,6 +72,10 @@ fn products_equal_the_textbook_form() {
         for (n_rows, n_cols, n_tokens) in
             [(1, 32, 1), (17, 96, 3), (40, 288, 5), (16, 512, 14), (33, 320, N_MANY)]
         {
+            // Many tokens are another way of F16 alone; of others they are the same bits as few.
+            if n_tokens == N_MANY && ty != TensorType::F16 {
+                continue;
+            }
             // Miri is some hundred times slower.
             if cfg!(miri) && n_rows * n_cols > 2000 {
                 continue;
@@ -108,8 +107,8 @@ fn bits_do_not_depend_on_batch_or_threads() {
         let x = noise(n_tokens * n_cols, 11);
         for kernels in Kernels::available() {
             let all = product(&w, &x, kernels, 3);
-            // Few tokens and many are two ways of 16-bit weights.
-            let few = if HALVES.contains(&ty) && n_tokens >= kernels.wide_from() {
+            // Few tokens and many are two ways of F16 weights.
+            let few = if ty == TensorType::F16 && n_tokens >= kernels.wide_from() {
                 x.chunks(n_cols).flat_map(|x| product(&w, x, kernels, 1)).collect()
             } else {
                 all.clone()

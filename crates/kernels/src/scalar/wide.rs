@@ -4,7 +4,10 @@ use super::quantize::largest;
 use crate::activation::GROUP;
 use crate::row_span::RowSpan;
 use crate::tile::{RowLanes, TILE_ROWS};
-use crate::wide::{GROUP_BYTES, HalfType, PANEL_BYTES, WidePanel, WideTile, n_groups};
+use crate::wide::{
+    GROUP_BYTES, LEAST_EXPONENT, MANTISSA_BITS, PANEL_BYTES, SHIFT, WidePanel, WideTile, n_groups,
+    step,
+};
 
 /// Rounds `x`, at most 256 activations, into a panel.
 pub(crate) fn quantize_wide(x: &[f32], panel: &mut WidePanel) {
@@ -25,7 +28,6 @@ pub(crate) fn quantize_wide(x: &[f32], panel: &mut WidePanel) {
 /// Shapes: `x` is `[n_panels, n_tokens]`, `sums` is `[n_spans, n_tokens]`. `tiles` is room to work
 /// in.
 pub(crate) fn mul_wide(
-    ty: HalfType,
     spans: &[RowSpan<'_>],
     x: &[WidePanel],
     sums: &mut [RowLanes],
@@ -35,7 +37,7 @@ pub(crate) fn mul_wide(
     for (span, sums) in spans.iter().zip(sums.chunks_exact_mut(n_tokens)) {
         for (panel, x) in span.panels(PANEL_BYTES, x, n_tokens) {
             for (row_idx, row) in panel.rows.iter().enumerate() {
-                tile.set_row(row_idx, row, |group| round_group(ty, group));
+                tile.set_row(row_idx, row, round_group);
             }
             for (x, sums) in x.iter().zip(&mut *sums) {
                 add_products(tile, n_groups(panel.n_bytes()), x, sums);
@@ -45,23 +47,23 @@ pub(crate) fn mul_wide(
 }
 
 /// The step of a group, and its codes.
-fn round_group(ty: HalfType, group: &[u8; GROUP_BYTES]) -> (f32, [i16; GROUP]) {
+fn round_group(group: &[u8; GROUP_BYTES]) -> (f32, [i16; GROUP]) {
     let mut bits = [0; GROUP];
     for (bits, bytes) in bits.iter_mut().zip(group.as_chunks().0) {
         *bits = u16::from_le_bytes(*bytes);
     }
-    let own_exponent = |bits: u16| u32::from(bits & 0x7fff) >> ty.mantissa_bits;
-    let exponent = bits.map(own_exponent).into_iter().fold(ty.least_exponent(), u32::max);
+    let own_exponent = |bits: u16| u32::from(bits & 0x7fff) >> MANTISSA_BITS;
+    let exponent = bits.map(own_exponent).into_iter().fold(LEAST_EXPONENT, u32::max);
     let code = |bits: u16| {
-        let one = 1 << ty.mantissa_bits;
+        let one = 1 << MANTISSA_BITS;
         let implicit = if own_exponent(bits) > 0 { one } else { 0 };
         let significand = u32::from(bits) & (one - 1) | implicit;
         let places = exponent - own_exponent(bits).max(1);
         // The last bit is beyond the code and rounds it.
-        let magnitude = (significand << ty.shift()).unbounded_shr(places).div_ceil(2);
+        let magnitude = (significand << SHIFT).unbounded_shr(places).div_ceil(2);
         if bits >> 15 == 0 { magnitude as i16 } else { -(magnitude as i16) }
     };
-    (ty.step(exponent), bits.map(code))
+    (step(exponent), bits.map(code))
 }
 
 fn add_products(tile: &WideTile, n_groups: usize, x: &WidePanel, sums: &mut RowLanes) {

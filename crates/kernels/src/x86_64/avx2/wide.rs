@@ -10,7 +10,9 @@ use super::quantize::{largest, round_to_words};
 use crate::activation::{GROUP, GROUPS};
 use crate::row_span::RowSpan;
 use crate::tile::RowLanes;
-use crate::wide::{GROUP_BYTES, HalfType, PANEL_BYTES, WidePanel, WideTile, n_groups};
+use crate::wide::{
+    GROUP_BYTES, LEAST_EXPONENT, MANTISSA_BITS, PANEL_BYTES, WidePanel, WideTile, n_groups, step,
+};
 use crate::x86_64::prefetch;
 
 /// Tokens whose sums fit the registers.
@@ -34,7 +36,6 @@ pub(crate) fn quantize_wide(x: &[f32], panel: &mut WidePanel) {
 /// See [`crate::scalar::mul_wide`]; the same bits.
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(crate) fn mul_wide(
-    ty: HalfType,
     spans: &[RowSpan<'_>],
     x: &[WidePanel],
     sums: &mut [RowLanes],
@@ -45,7 +46,7 @@ pub(crate) fn mul_wide(
         for (panel, x) in span.panels(PANEL_BYTES, x, n_tokens) {
             prefetch(panel.ahead.as_ptr(), panel.ahead.len());
             for (row_idx, row) in panel.rows.iter().enumerate() {
-                tile.set_row(row_idx, row, |group| round_group(ty, group));
+                tile.set_row(row_idx, row, |group| round_group(group));
             }
             mul_tile(tile, n_groups(panel.n_bytes()), x, sums);
         }
@@ -55,9 +56,9 @@ pub(crate) fn mul_wide(
 /// The step of a group, and its codes.
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
-fn round_group(ty: HalfType, group: &[u8; GROUP_BYTES]) -> (f32, [i16; GROUP]) {
-    let exponent = largest_magnitude(group) >> ty.mantissa_bits;
-    let step = ty.step(exponent.max(ty.least_exponent()));
+fn round_group(group: &[u8; GROUP_BYTES]) -> (f32, [i16; GROUP]) {
+    let exponent = largest_magnitude(group) >> MANTISSA_BITS;
+    let step = step(exponent.max(LEAST_EXPONENT));
     // Steps are powers of two: their inverses are exact, and so are products with them.
     let inverse = _mm256_set1_ps(1.0 / step);
     let (half, sign) = (_mm256_set1_ps(0.5), _mm256_set1_ps(-0.0));
@@ -67,7 +68,7 @@ fn round_group(ty: HalfType, group: &[u8; GROUP_BYTES]) -> (f32, [i16; GROUP]) {
     {
         let mut rounded = [_mm256_setzero_si256(); 2];
         for (rounded, bits) in rounded.iter_mut().zip(halves) {
-            let x = _mm256_mul_ps(widen(ty, load_u8x16(bits)), inverse);
+            let x = _mm256_mul_ps(_mm256_cvtph_ps(load_u8x16(bits)), inverse);
             // Half a step away from zero, then cut off.
             let half = _mm256_or_ps(half, _mm256_and_ps(x, sign));
             *rounded = _mm256_cvttps_epi32(_mm256_add_ps(x, half));
@@ -91,16 +92,6 @@ fn largest_magnitude(group: &[u8; GROUP_BYTES]) -> u32 {
     // There is an instruction for the smallest of eight words.
     let rest = _mm_minpos_epu16(_mm_xor_si128(max, _mm_set1_epi16(-1)));
     0xffff ^ (_mm_cvtsi128_si32(rest) as u32 & 0xffff)
-}
-
-#[target_feature(enable = "avx2,fma,f16c")]
-#[inline]
-fn widen(ty: HalfType, bits: __m128i) -> __m256 {
-    if ty == HalfType::F16 {
-        _mm256_cvtph_ps(bits)
-    } else {
-        _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(bits)))
-    }
 }
 
 /// Adds a tile's products with each token's activations to the token's sums.

@@ -13,13 +13,10 @@ use crate::activation::{GROUP, GROUPS};
 use crate::row_span::RowSpan;
 use crate::tile::{RowLanes, TILE_ROWS};
 use crate::wide::{
-    GROUP_BYTES, HalfType, PANEL_BYTES, PairLanes, WidePanel, WideTile, n_groups, padded,
+    GROUP_BYTES, LEAST_EXPONENT, MANTISSA_BITS, PANEL_BYTES, PairLanes, SHIFT, SPECIAL_EXPONENT,
+    STEP_OFFSET, WidePanel, WideTile, n_groups, padded,
 };
 use crate::x86_64::prefetch;
-
-// A const parameter cannot be a struct yet.
-const F16: u32 = HalfType::F16.mantissa_bits;
-const BF16: u32 = HalfType::BF16.mantissa_bits;
 
 /// See [`crate::scalar::quantize_wide`]; the same bits.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
@@ -41,7 +38,6 @@ fn round(x: &[f32; GROUP], inverse: f32, codes: &mut [i16; GROUP]) {
 /// See [`crate::scalar::mul_wide`]; the same bits.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 pub(crate) fn mul_wide(
-    ty: HalfType,
     spans: &[RowSpan<'_>],
     x: &[WidePanel],
     sums: &mut [RowLanes],
@@ -53,11 +49,7 @@ pub(crate) fn mul_wide(
         for (span, tile) in spans.iter().zip(tiles.iter_mut()) {
             let panel = span.slice(panel_idx * PANEL_BYTES, (panel_idx + 1) * PANEL_BYTES);
             n_bytes = panel.n_bytes();
-            if ty == HalfType::F16 {
-                round_tile::<F16>(&panel, tile);
-            } else {
-                round_tile::<BF16>(&panel, tile);
-            }
+            round_tile(&panel, tile);
         }
         mul_tiles(tiles, n_groups(n_bytes), x, sums);
     }
@@ -65,7 +57,7 @@ pub(crate) fn mul_wide(
 
 /// Rounds a panel of 16 rows, and asks for what lies ahead.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-fn round_tile<const MANTISSA_BITS: u32>(panel: &RowSpan<'_>, tile: &mut WideTile) {
+fn round_tile(panel: &RowSpan<'_>, tile: &mut WideTile) {
     let mut ahead = panel.ahead.chunks(TILE_ROWS * GROUP_BYTES);
     let (codes, _) = tile.codes.as_chunks_mut();
     for (group_idx, (codes, steps)) in codes.iter_mut().zip(&mut tile.steps).enumerate() {
@@ -81,19 +73,18 @@ fn round_tile<const MANTISSA_BITS: u32>(panel: &RowSpan<'_>, tile: &mut WideTile
         if let Some(ahead) = ahead.next() {
             prefetch(ahead.as_ptr(), ahead.len());
         }
-        round_group::<MANTISSA_BITS>(transpose_16x16(group), codes, steps);
+        round_group(transpose_16x16(group), codes, steps);
     }
 }
 
 /// Rounds a group of columns, of which each vector holds two, one row per lane.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 #[inline]
-fn round_group<const MANTISSA_BITS: u32>(
+fn round_group(
     columns: [__m512i; GROUP / 2],
     codes: &mut [PairLanes; GROUP / 2],
     steps: &mut RowLanes,
 ) {
-    let ty = const { HalfType { mantissa_bits: MANTISSA_BITS } };
     let zero = _mm512_setzero_si512();
     let magnitude = |column| _mm512_and_si512(column, _mm512_set1_epi16(i16::MAX));
     let mut largest = zero;
@@ -103,10 +94,10 @@ fn round_group<const MANTISSA_BITS: u32>(
     let exponents = _mm512_srli_epi16::<MANTISSA_BITS>(largest);
     let low = _mm512_and_si512(exponents, _mm512_set1_epi32(0xffff));
     let exponent = _mm512_max_epi32(low, _mm512_srli_epi32::<16>(exponents));
-    let exponent = _mm512_max_epi32(exponent, _mm512_set1_epi32(ty.least_exponent() as i32));
-    let step = _mm512_add_epi32(exponent, _mm512_set1_epi32(ty.step_offset()));
+    let exponent = _mm512_max_epi32(exponent, _mm512_set1_epi32(LEAST_EXPONENT as i32));
+    let step = _mm512_add_epi32(exponent, _mm512_set1_epi32(STEP_OFFSET as i32));
     let step = _mm512_castsi512_ps(_mm512_slli_epi32::<23>(step));
-    let special = _mm512_set1_epi32(ty.special_exponent() as i32);
+    let special = _mm512_set1_epi32(SPECIAL_EXPONENT as i32);
     let is_special = _mm512_cmpeq_epi32_mask(exponent, special);
     store_f32(&mut steps.0, _mm512_mask_mov_ps(step, is_special, _mm512_set1_ps(f32::NAN)));
 
@@ -119,7 +110,7 @@ fn round_group<const MANTISSA_BITS: u32>(
         let is_normal = _mm512_test_epi16_mask(own, own);
         let significand = _mm512_mask_add_epi16(significand, is_normal, significand, one);
         let places = _mm512_sub_epi16(exponent, _mm512_max_epu16(own, _mm512_set1_epi16(1)));
-        let shifted = _mm512_sllv_epi16(significand, _mm512_set1_epi16(ty.shift() as i16));
+        let shifted = _mm512_sllv_epi16(significand, _mm512_set1_epi16(SHIFT as i16));
         // `(x + 1) / 2`.
         let code = _mm512_avg_epu16(_mm512_srlv_epi16(shifted, places), zero);
         let code = _mm512_mask_sub_epi16(code, _mm512_movepi16_mask(column), zero, code);
