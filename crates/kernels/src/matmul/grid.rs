@@ -12,12 +12,13 @@
 //! Sums live in memory that each thread keeps: fresh memory would come in cleared pages, one fault
 //! each.
 
+use std::array;
 use std::cell::Cell;
 use std::ops::Range;
 
 use super::Band;
 use crate::matrix::Matrix;
-use crate::row_span::RowSpan;
+use crate::row_span::{RowSpan, Strided};
 use crate::table::Kernels;
 use crate::tile::{RowLanes, TILE_ROWS};
 
@@ -176,15 +177,17 @@ impl<T: Tiling> Grid<'_, T> {
     /// A row of tiles, and the one that lies `distance` behind it.
     fn span(&self, tile_row: usize, distance: usize) -> RowSpan<'_> {
         let Self { weights, ahead, .. } = self;
-        let first_row = tile_row * TILE_ROWS;
-        // Lanes beyond the last row repeat it; their sums are dropped.
-        let mut rows: [&[u8]; TILE_ROWS] = [&[]; TILE_ROWS];
-        for (lane, row) in rows.iter_mut().enumerate() {
-            *row = weights.row((first_row + lane).min(weights.n_rows() - 1));
-        }
         let n_bytes = TILE_ROWS * weights.row_bytes();
         let ahead = ahead.get((tile_row + distance) * n_bytes..).unwrap_or_default();
-        RowSpan { rows, ahead: &ahead[..ahead.len().min(n_bytes)] }
+        let ahead = &ahead[..ahead.len().min(n_bytes)];
+        if let Some(bytes) = weights.data().get(tile_row * n_bytes..(tile_row + 1) * n_bytes) {
+            let strided = Strided { bytes, stride: weights.row_bytes() };
+            return RowSpan::strided(strided, weights.row_bytes(), ahead);
+        }
+        // Lanes beyond the last row repeat it; their sums are dropped.
+        let row =
+            |lane: usize| weights.row((tile_row * TILE_ROWS + lane).min(weights.n_rows() - 1));
+        RowSpan::new(array::from_fn(row), ahead)
     }
 }
 

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::activation::Steps;
 use crate::block::FORMATS;
+use crate::row_span::{RowSpan, Strided};
 use crate::tile::TILE_ROWS;
 
 const N_CASES: u32 = if cfg!(miri) { 1 } else { 32 };
@@ -62,7 +63,11 @@ impl<'a> TileCase<'a> {
         let row = |i: usize| &bytes[i % TILE_ROWS * ROW_BYTES..][..n_blocks * format.bytes];
         // What is asked for must not be seen in the sums.
         let ahead = if finite { bytes } else { &[] };
-        let span = |first| RowSpan { rows: std::array::from_fn(|i| row(first + i)), ahead };
+        let strided = Strided { bytes, stride: ROW_BYTES };
+        let span = |first| match first {
+            0 => RowSpan::strided(strided, n_blocks * format.bytes, ahead),
+            _ => RowSpan::new(std::array::from_fn(|i| row(first + i)), ahead),
+        };
         let spec = format.panel_spec();
         let quantize = |(panel_idx, token_idx): (usize, usize)| {
             let mut x = x[..n_cols].to_vec();

@@ -34,6 +34,7 @@ macro_rules! by_blocks {
     };
 }
 
+mod blocks;
 mod dot;
 mod gemm;
 mod mem;

@@ -28,7 +28,7 @@ fn product(kernels: &Kernels, n_cols: usize, bits: &[u16], x: &[f32], n_tokens: 
     let bytes: Vec<u8> = bits.iter().flat_map(|bits| bits.to_le_bytes()).collect();
     let spans: [_; N_SPANS] = std::array::from_fn(|span_idx| {
         let row = |i| &bytes[2 * (span_idx * TILE_ROWS + i)..][..2 * n_cols];
-        RowSpan { rows: std::array::from_fn(row), ahead: &[] }
+        RowSpan::new(std::array::from_fn(row), &[])
     });
     let tokens = |first: usize| {
         let last = n_cols.min(first + PANEL);

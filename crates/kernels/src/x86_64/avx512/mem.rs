@@ -1,6 +1,7 @@
 //! Loads and stores, each of exactly what its array reference covers.
-#![expect(unsafe_code, reason = "vector loads and stores take pointers")]
+#![expect(unsafe_code, reason = "vector loads and stores take pointers, an anchor is assembly")]
 
+use std::arch::asm;
 use std::arch::x86_64::*;
 
 use half::{bf16, f16};
@@ -133,4 +134,14 @@ pub(super) fn load_bf16(x: &[bf16; 16]) -> __m512 {
 fn tail_mask(n: usize) -> __mmask16 {
     debug_assert!(n <= 16);
     if n >= 16 { !0 } else { (1 << n) - 1 }
+}
+
+/// Has the compiler compute a vector here, before requests for memory that follow.
+///
+/// It may put off what is not used until later, and keep what that is made of in memory meanwhile.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+#[inline]
+pub(super) fn anchor(x: &mut __m512i) {
+    // SAFETY: no instruction at all.
+    unsafe { asm!("/* {} */", inout(zmm_reg) * x, options(nomem, nostack, preserves_flags)) }
 }

@@ -11,6 +11,9 @@
 //! before they are done. Many tokens' sums do not fit the registers; for them a panel is unpacked
 //! to a tile first. Formats without a routine of their own are unpacked row by row in scalar
 //! code.
+//!
+//! Rows lie at equal distances, as a matrix's do. Only a matrix's last rows may not, where there are
+//! fewer than 16, and panels that are not whole end too soon: such panels are copied first.
 
 mod classic;
 mod halves;
@@ -21,12 +24,13 @@ use std::sync::atomic::{Ordering, compiler_fence};
 
 use camelid_gguf::TensorType;
 
+use super::blocks::Blocks;
 use super::mem::{load_u8, load_u8x16, load_u8x32, store_u8};
-use super::tile::{each_group, mul_tiles, mul_units};
+use super::tile::{Codes, each, mul_tiles, mul_units};
 use super::transpose::{transpose_16x4, transpose_16x8, transpose_16x16};
 use crate::activation::ActivationPanel;
 use crate::block::{BlockFormat, FP4_CODES, IQ4_CODES};
-use crate::row_span::RowSpan;
+use crate::row_span::{RowSpan, Strided};
 use crate::tile::{PANEL, RowLanes, RowPanel, TILE_ROWS, Tile};
 use crate::x86_64::{LINE, prefetch, prefetch_line};
 
@@ -36,9 +40,6 @@ const MAX_PANEL_BYTES: usize = 8 * 34;
 /// Groups of the largest units, half a panel. These formats ask for a panel's lines once more, shortly
 /// before they are read; others would lose by it.
 const MAX_GROUPS_OF_UNIT: usize = 8;
-
-/// The same panel of each row, of a length the compiler knows: offsets into it need no check.
-type Blocks<'a, const PANEL_BYTES: usize> = [&'a [u8; PANEL_BYTES]; TILE_ROWS];
 
 /// See [`crate::scalar::mul_rows`]; the same bits.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
@@ -54,7 +55,7 @@ pub(crate) fn mul_rows(
             match sums.len() / spans.len() {
                 $($n if has_routine(format.ty) => {
                     for (span, sums) in spans.iter().zip(sums.as_chunks_mut::<$n>().0) {
-                        mul_whole::<$n>(format, span, (x, sums), &mut tiles[0]);
+                        mul_span::<$n>(format, span, (x, sums), &mut tiles[0]);
                     }
                 })*
                 n_tokens => mul_unpacked(format, (spans, tiles), (x, sums), n_tokens),
@@ -88,7 +89,7 @@ fn mul_unpacked(
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 fn unpack(format: &BlockFormat, panel: &RowSpan<'_>, tile: &mut Tile) {
     if has_routine(format.ty) {
-        mul_whole::<0>(format, panel, (&[], &mut []), tile);
+        mul_span::<0>(format, panel, (&[], &mut []), tile);
     } else {
         prefetch(panel.ahead.as_ptr(), panel.ahead.len());
         unpack_rows(format, &panel.rows, tile);
@@ -106,33 +107,35 @@ fn has_routine(ty: TensorType) -> bool {
 /// unpacked.
 type Tokens<'a, const N: usize> = (&'a [ActivationPanel], &'a mut [RowLanes; N]);
 
-/// Multiplies whole panels, and a last one that is not after filling it up with zeros.
+/// Multiplies panels as they lie; those that are not whole, or of rows that lie anywhere, after
+/// copying them to rows filled up with zeros.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-fn mul_whole<const N: usize>(
+fn mul_span<const N: usize>(
     format: &BlockFormat,
     span: &RowSpan<'_>,
     (x, sums): Tokens<'_, N>,
     tile: &mut Tile,
 ) {
     let panel_bytes = format.panel_bytes();
-    let n_whole = span.n_bytes() / panel_bytes;
-    let (x, last_x) = x.split_at(n_whole * N);
-    if n_whole > 0 {
+    let n_whole = if span.strided.is_some() { span.n_bytes() / panel_bytes } else { 0 };
+    if let Some(rows) = span.strided.filter(|_| n_whole > 0) {
         // Of rows that are longer the last bytes are left over.
         let n_groups = format.tile_shape(panel_bytes).n_groups;
-        mul_panels::<N>(format.ty, Job { span, n_groups, tokens: (x, sums), tile });
+        let tokens = (&x[..n_whole * N], &mut *sums);
+        let job = Job { rows, n_panels: n_whole, ahead: span.ahead, n_groups, tokens, tile };
+        mul_panels::<N>(format.ty, job);
     }
-    if !span.n_bytes().is_multiple_of(panel_bytes) {
-        let rest = span.slice(n_whole * panel_bytes, span.n_bytes());
+    for panel_idx in n_whole..span.n_bytes().div_ceil(panel_bytes) {
+        let panel = span.slice(panel_idx * panel_bytes, (panel_idx + 1) * panel_bytes);
         let mut padded = [[0; MAX_PANEL_BYTES]; TILE_ROWS];
-        let mut rows: [&[u8]; TILE_ROWS] = [&[]; TILE_ROWS];
-        for ((whole, padded), row) in rows.iter_mut().zip(&mut padded).zip(rest.rows) {
+        for (padded, row) in padded.iter_mut().zip(panel.rows) {
             padded[..row.len()].copy_from_slice(row);
-            *whole = &padded[..panel_bytes];
         }
-        let n_groups = format.tile_shape(rest.n_bytes()).n_groups;
-        let span = &RowSpan { rows, ahead: rest.ahead };
-        mul_panels::<N>(format.ty, Job { span, n_groups, tokens: (last_x, sums), tile });
+        let rows = Strided { bytes: padded.as_flattened(), stride: MAX_PANEL_BYTES };
+        let n_groups = format.tile_shape(panel.n_bytes()).n_groups;
+        let tokens = (&x[panel_idx * N..][..N], &mut *sums);
+        let job = Job { rows, n_panels: 1, ahead: panel.ahead, n_groups, tokens, tile };
+        mul_panels::<N>(format.ty, job);
     }
 }
 
@@ -158,7 +161,10 @@ fn mul_panels<const N: usize>(ty: TensorType, job: Job<'_, N>) {
 
 /// Whole panels, and what they are multiplied with.
 struct Job<'a, const N: usize> {
-    span: &'a RowSpan<'a>,
+    rows: Strided<'a>,
+    n_panels: usize,
+    /// What will be read after the panels.
+    ahead: &'a [u8],
     /// Groups of a panel that count.
     n_groups: usize,
     tokens: Tokens<'a, N>,
@@ -167,9 +173,10 @@ struct Job<'a, const N: usize> {
 }
 
 impl<const N: usize> Job<'_, N> {
-    /// Walks the panels: `begin` fills the tile's scales, and its minimums if there are `MINS`,
-    /// and reads what all units need; `load` brings a unit, by its number; `codes` gives four
-    /// columns of it, by their group within the unit and their place in the group.
+    /// Walks the panels: `begin` reads what all units need; `load` brings a unit, by its number;
+    /// `codes` gives four columns of it, by their group within the unit and their place in the
+    /// group. Either of the first two fills the tile's scales, and its minimums if there are
+    /// `MINS`.
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
     #[inline]
     fn run<
@@ -183,30 +190,25 @@ impl<const N: usize> Job<'_, N> {
     >(
         self,
         begin: impl Fn(&Blocks<'_, PANEL_BYTES>, &mut Tile) -> P,
-        load: impl Fn(&Blocks<'_, PANEL_BYTES>, &P, usize) -> U,
-        codes: impl Fn(&U, usize, usize) -> __m512i,
+        load: impl Fn(&Blocks<'_, PANEL_BYTES>, &P, &mut Tile, usize) -> U,
+        codes: impl Fn(&U, usize, usize) -> Codes,
     ) {
-        let Self { span, n_groups, tokens: (x, sums), tile } = self;
-        let mut rows: [&[[u8; PANEL_BYTES]]; TILE_ROWS] = [&[]; TILE_ROWS];
-        for (row, bytes) in rows.iter_mut().zip(span.rows) {
-            *row = bytes.as_chunks().0;
-        }
-        for panel_idx in 0..rows[0].len() {
-            let mut blocks = [&[0; PANEL_BYTES]; TILE_ROWS];
-            for (block, row) in blocks.iter_mut().zip(rows) {
-                *block = &row[panel_idx];
-            }
-            let ahead = span.ahead.get(panel_idx * PANEL_BYTES * TILE_ROWS..).unwrap_or_default();
+        let Self { rows, n_panels, ahead, n_groups, tokens: (x, sums), tile } = self;
+        for panel_idx in 0..n_panels {
+            let blocks = Blocks::new(rows, panel_idx * PANEL_BYTES);
+            let ahead = ahead.get(panel_idx * PANEL_BYTES * TILE_ROWS..).unwrap_or_default();
             let panel = begin(&blocks, tile);
-            let load = |unit_idx: usize| (unit_idx, load(&blocks, &panel, unit_idx));
+            let load = |tile: &mut Tile, unit_idx: usize| {
+                (unit_idx, load(&blocks, &panel, tile, unit_idx))
+            };
             let codes = |(unit_idx, unit): &(usize, U), group: usize, quad: usize| {
                 if quad == 0 {
                     let n_groups = PANEL / (4 * QUADS);
                     let group_idx = unit_idx * GROUPS + group;
                     if GROUPS == MAX_GROUPS_OF_UNIT {
                         let n_rows = TILE_ROWS / n_groups;
-                        for row in &rows[group_idx * n_rows..][..n_rows] {
-                            bring(row.as_ptr().wrapping_add(panel_idx + 1));
+                        for row_idx in group_idx * n_rows..(group_idx + 1) * n_rows {
+                            bring::<PANEL_BYTES>(blocks.part::<PANEL_BYTES>(row_idx, 0));
                         }
                     }
                     if !ahead.is_empty() {
@@ -222,12 +224,12 @@ impl<const N: usize> Job<'_, N> {
                     tile, n_groups, tokens, load, codes,
                 );
             } else {
-                let units = tile.codes.chunks_exact_mut(GROUPS * QUADS).enumerate();
-                for (unit_idx, out) in units.take(n_groups / GROUPS) {
-                    let unit = load(unit_idx);
-                    each_group!(GROUPS, |group| {
+                for unit_idx in 0..n_groups / GROUPS {
+                    let unit = load(tile, unit_idx);
+                    let out = &mut tile.codes[unit_idx * GROUPS * QUADS..][..GROUPS * QUADS];
+                    each!(GROUPS, |group| {
                         for (quad, out) in out[group * QUADS..][..QUADS].iter_mut().enumerate() {
-                            store_u8(&mut out.0, codes(&unit, group, quad));
+                            store_u8(&mut out.0, codes(&unit, group, quad).codes);
                         }
                     });
                 }
@@ -236,12 +238,13 @@ impl<const N: usize> Job<'_, N> {
     }
 }
 
-/// Asks the first cache level for a row's piece of the next panel, or, behind the last one, of what
-/// follows. Most of it is in the second level by then; some requests for that have been dropped.
+/// Asks the first cache level for a row's piece of the panel after this one, or, behind the last
+/// one, of what follows. Most of it is in the second level by then; some requests for that have been
+/// dropped.
 #[inline(always)]
-fn bring<const PANEL_BYTES: usize>(piece: *const [u8; PANEL_BYTES]) {
+fn bring<const PANEL_BYTES: usize>(piece: &[u8; PANEL_BYTES]) {
     for offset in (0..PANEL_BYTES).step_by(LINE) {
-        prefetch_line(piece.cast::<u8>().wrapping_add(offset));
+        prefetch_line(piece.as_ptr().wrapping_add(PANEL_BYTES + offset));
     }
 }
 
@@ -282,21 +285,16 @@ fn unpack_rows(format: &BlockFormat, rows: &[&[u8]; TILE_ROWS], tile: &mut Tile)
     }
 }
 
-/// `N` bytes of a block.
-#[inline]
-fn part<const N: usize>(block: &[u8], offset: usize) -> &[u8; N] {
-    block[offset..].first_chunk().expect("because a block is longer than its parts' offsets")
-}
-
 /// 16 bytes of each row, as four words per lane.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 #[inline]
-fn words<const PANEL_BYTES: usize>(rows: &Blocks<'_, PANEL_BYTES>, offset: usize) -> [__m512i; 4] {
-    // Once for all rows: the compiler drops their own checks then.
-    assert!(offset <= PANEL_BYTES - 16);
+fn words<const PANEL_BYTES: usize>(
+    blocks: &Blocks<'_, PANEL_BYTES>,
+    offset: usize,
+) -> [__m512i; 4] {
     let mut quads = [_mm512_setzero_si512(); 4];
     for (i, quad) in quads.iter_mut().enumerate() {
-        let piece = |row_idx: usize| part(rows[row_idx], offset);
+        let piece = |row_idx| blocks.part(row_idx, offset);
         *quad = join([piece(i), piece(4 + i), piece(8 + i), piece(12 + i)]);
     }
     transpose_16x4(quads)
@@ -306,12 +304,10 @@ fn words<const PANEL_BYTES: usize>(rows: &Blocks<'_, PANEL_BYTES>, offset: usize
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 #[inline]
 fn words_32<const PANEL_BYTES: usize>(
-    rows: &Blocks<'_, PANEL_BYTES>,
+    blocks: &Blocks<'_, PANEL_BYTES>,
     offset: usize,
 ) -> [__m512i; 8] {
-    // Once for all rows: the compiler drops their own checks then.
-    assert!(offset <= PANEL_BYTES - 32);
-    let piece = |row_idx: usize| load_u8x32(part(rows[row_idx], offset));
+    let piece = |row_idx| load_u8x32(blocks.part(row_idx, offset));
     let mut pairs = [_mm512_setzero_si512(); 8];
     for (i, pair) in pairs.iter_mut().enumerate() {
         let first = i / 4 * 8 + i % 4;
@@ -337,6 +333,26 @@ fn split(bytes: __m512i) -> [__m512i; 2] {
     let low_halves = _mm512_set1_epi8(15);
     let high = _mm512_and_si512(_mm512_srli_epi16::<4>(bytes), low_halves);
     [_mm512_and_si512(bytes, low_halves), high]
+}
+
+/// Whether what is done for each token costs less than what is done once for all. With none, panels
+/// are only unpacked.
+const fn is_few(n_tokens: usize) -> bool {
+    matches!(n_tokens, 1 | 2)
+}
+
+/// One of the halves of each byte.
+///
+/// For few tokens the high halves stay where they are: to shift a group's sum once is less than to
+/// shift each vector.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+#[inline]
+fn half<const N: usize>(bytes: __m512i, half: usize) -> Codes {
+    if half == 1 && is_few(N) {
+        let codes = _mm512_and_si512(bytes, _mm512_set1_epi8(0xf0u8.cast_signed()));
+        return Codes { codes, doublings: 4 };
+    }
+    Codes::plain(split(bytes)[half])
 }
 
 /// `x | (y & mask)`, the mask in each byte.

@@ -7,7 +7,7 @@
 use std::arch::x86_64::*;
 use std::array;
 
-use super::mem::{load_f32, load_u8, store_f32};
+use super::mem::{anchor, load_f32, load_u8, store_f32};
 use crate::activation::{ActivationPanel, Steps};
 use crate::scalar::TileShape;
 use crate::tile::{PANEL, RowLanes, Tile};
@@ -50,7 +50,7 @@ fn mul_block<const MINS: bool, const DOUBLING: bool, const T: usize, const N: us
 ) {
     // A number the compiler does not know: unrolled, the loop would be slower.
     let n_quads = shape.group / 4;
-    let mut product = Product::<T, N, MINS, DOUBLING>::new(tiles, x, (sums, stride));
+    let mut product = Product::<T, N, MINS, DOUBLING>::new(x, (sums, stride));
     for group_idx in 0..shape.n_groups {
         let mut dots = product.start(group_idx);
         for quad_idx in group_idx * n_quads..(group_idx + 1) * n_quads {
@@ -60,32 +60,86 @@ fn mul_block<const MINS: bool, const DOUBLING: bool, const T: usize, const N: us
             }
             product.add_quad(&mut dots, codes, quad_idx);
         }
-        product.add_group(dots, group_idx);
+        product.add_group(tiles, dots, group_idx);
     }
     product.finish((sums, stride));
 }
 
-/// Runs the body for each group of a unit.
+/// Runs the body for each number below one the compiler knows, at most 8: the groups of a unit, or
+/// the units of a panel.
 ///
 /// The compiler would not unroll a loop of this length, and a unit that is found by an index would
 /// have to leave the registers.
-macro_rules! each_group {
-    ($n_groups:ident, |$group:ident| $body:block) => {
-        each_group!($n_groups, $group, $body, 0 1 2 3 4 5 6 7)
+macro_rules! each {
+    ($n:expr, |$idx:ident| $body:block) => {
+        each!($n, $idx, $body, 0 1 2 3 4 5 6 7)
     };
-    ($n_groups:ident, $group:ident, $body:block, $($n:literal)*) => {$(
-        if $n < $n_groups {
-            let $group: usize = $n;
+    ($n:expr, $idx:ident, $body:block, $($i:literal)*) => {$(
+        if $i < $n {
+            let $idx: usize = $i;
             $body
         }
     )*};
 }
-pub(super) use each_group;
+pub(super) use each;
+
+/// Four columns of 16 rows.
+pub(super) struct Codes {
+    /// So many times doubled.
+    pub(super) codes: __m512i,
+    pub(super) doublings: u32,
+}
+
+impl Codes {
+    pub(super) fn plain(codes: __m512i) -> Self {
+        Self { codes, doublings: 0 }
+    }
+}
+
+/// A group's integer sums.
+#[derive(Clone, Copy)]
+struct GroupSums<const N: usize> {
+    plain: [[__m512i; N]; 1],
+    /// Of doubled codes, and how many times.
+    doubled: [[__m512i; N]; 1],
+    doublings: u32,
+}
+
+impl<const N: usize> GroupSums<N> {
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+    #[inline]
+    fn new(starts: [[__m512i; N]; 1]) -> Self {
+        Self { plain: starts, doubled: [[_mm512_setzero_si512(); N]; 1], doublings: 0 }
+    }
+
+    /// Those of codes that are doubled so many times.
+    #[inline]
+    fn of(&mut self, doublings: u32) -> &mut [[__m512i; N]; 1] {
+        self.doublings = self.doublings.max(doublings);
+        if doublings == 0 { &mut self.plain } else { &mut self.doubled }
+    }
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+    #[inline]
+    fn total(mut self) -> [[__m512i; N]; 1] {
+        if self.doublings > 0 {
+            let bits = _mm_cvtsi32_si128(self.doublings.cast_signed());
+            for (sum, &doubled) in self.plain[0].iter_mut().zip(&self.doubled[0]) {
+                *sum = _mm512_add_epi32(*sum, _mm512_sra_epi32(doubled, bits));
+            }
+        }
+        self.plain
+    }
+}
+
+/// So many sums take turns: they fit the registers.
+const MAX_TURNS: usize = 4;
 
 /// Multiplies a tile with `N` tokens, unit by unit: of so many groups each.
 ///
-/// `load` brings a unit, by its number; `codes` gives four columns of it, by their group within
-/// the unit and their place in the group. The tile's scales and minimums are used.
+/// `load` brings a unit, by its number, and fills what is missing of the tile's scales and
+/// minimums; `codes` gives four columns of it, by their group within the unit and their place in
+/// the group. Doubled codes of a group are doubled equally often.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 #[inline]
 pub(super) fn mul_units<
@@ -96,34 +150,59 @@ pub(super) fn mul_units<
     const N: usize,
     U,
 >(
-    tile: &Tile,
+    tile: &mut Tile,
     n_groups: usize,
     (x, sums): (&[ActivationPanel; N], &mut [RowLanes; N]),
-    mut load: impl FnMut(usize) -> U,
-    codes: impl Fn(&U, usize, usize) -> __m512i,
+    load: impl Fn(&mut Tile, usize) -> U,
+    codes: impl Fn(&U, usize, usize) -> Codes,
 ) {
     // Known to the compiler, this spares a check for each group and token.
     assert!(n_groups * QUADS <= PANEL / 4);
-    let mut product = Product::<1, N, MINS, DOUBLING>::new(array::from_ref(tile), x, (sums, N));
-    for unit_idx in 0..n_groups / GROUPS {
-        let unit = load(unit_idx);
-        each_group!(GROUPS, |group| {
-            let group_idx = unit_idx * GROUPS + group;
-            let mut dots = product.start(group_idx);
-            for quad in 0..QUADS {
-                let codes = codes(&unit, group, quad);
-                product.add_quad(&mut dots, [codes], group_idx * QUADS + quad);
+    let mut product = Product::<1, N, MINS, DOUBLING>::new(x, (sums, N));
+    each!(PANEL / (4 * QUADS * GROUPS), |unit_idx| {
+        if unit_idx * GROUPS < n_groups {
+            let unit = load(tile, unit_idx);
+            let quad_idx = |group: usize, quad| (unit_idx * GROUPS + group) * QUADS + quad;
+            if GROUPS * N <= MAX_TURNS {
+                // In turns, the sums wait less for each other.
+                let mut all = [GroupSums::new(product.start(unit_idx * GROUPS)); GROUPS];
+                each!(GROUPS, |group| {
+                    all[group] = GroupSums::new(product.start(unit_idx * GROUPS + group));
+                });
+                for quad in 0..QUADS {
+                    each!(GROUPS, |group| {
+                        let Codes { codes, doublings } = codes(&unit, group, quad);
+                        let dots = all[group].of(doublings);
+                        product.add_quad(dots, [codes], quad_idx(group, quad));
+                    });
+                }
+                each!(GROUPS, |group| {
+                    let group_idx = unit_idx * GROUPS + group;
+                    product.add_group(array::from_ref(tile), all[group].total(), group_idx);
+                });
+            } else {
+                each!(GROUPS, |group| {
+                    let group_idx = unit_idx * GROUPS + group;
+                    let mut sums = GroupSums::new(product.start(group_idx));
+                    for quad in 0..QUADS {
+                        let Codes { codes, doublings } = codes(&unit, group, quad);
+                        product.add_quad(sums.of(doublings), [codes], quad_idx(group, quad));
+                    }
+                    let mut dots = sums.total();
+                    // Or the products would be put off until all groups' activations are read.
+                    for dot in &mut dots[0] {
+                        anchor(dot);
+                    }
+                    product.add_group(array::from_ref(tile), dots, group_idx);
+                });
             }
-            product.add_group(dots, group_idx);
-        });
-    }
+        }
+    });
     product.finish((sums, N));
 }
 
 /// A panel's product of `T` tiles with `N` tokens, in registers.
 struct Product<'a, const T: usize, const N: usize, const MINS: bool, const DOUBLING: bool> {
-    /// Their scales and minimums are used.
-    tiles: &'a [Tile; T],
     x: &'a [ActivationPanel; N],
     totals: [[__m512; N]; T],
 }
@@ -133,18 +212,14 @@ impl<'a, const T: usize, const N: usize, const MINS: bool, const DOUBLING: bool>
 {
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
     #[inline]
-    fn new(
-        tiles: &'a [Tile; T],
-        x: &'a [ActivationPanel; N],
-        (sums, stride): (&[RowLanes], usize),
-    ) -> Self {
+    fn new(x: &'a [ActivationPanel; N], (sums, stride): (&[RowLanes], usize)) -> Self {
         let mut totals = [[_mm512_setzero_ps(); N]; T];
         for (tile_idx, totals) in totals.iter_mut().enumerate() {
             for (total, sums) in totals.iter_mut().zip(&sums[tile_idx * stride..][..N]) {
                 *total = start::<DOUBLING>(sums);
             }
         }
-        Self { tiles, x, totals }
+        Self { x, totals }
     }
 
     /// Where a group's integer sums begin.
@@ -170,11 +245,11 @@ impl<'a, const T: usize, const N: usize, const MINS: bool, const DOUBLING: bool>
         }
     }
 
-    /// Adds a group's shares to the totals.
+    /// Adds a group's shares to the totals. The tiles' scales and minimums are used.
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
     #[inline]
-    fn add_group(&mut self, dots: [[__m512i; N]; T], group_idx: usize) {
-        for ((totals, dots), tile) in self.totals.iter_mut().zip(&dots).zip(self.tiles) {
+    fn add_group(&mut self, tiles: &[Tile; T], dots: [[__m512i; N]; T], group_idx: usize) {
+        for ((totals, dots), tile) in self.totals.iter_mut().zip(&dots).zip(tiles) {
             let factors = (load_f32(&tile.scales[group_idx].0), load_f32(&tile.mins[group_idx].0));
             for ((total, &dot), x) in totals.iter_mut().zip(dots).zip(self.x) {
                 *total = add_group::<MINS, DOUBLING>(*total, dot, factors, (x, group_idx));

@@ -1,39 +1,54 @@
-//! The f16 scales of small blocks.
+//! Scales and minimums that are f16.
 
 use std::arch::x86_64::*;
 
-use super::{Blocks, part};
-use crate::tile::TILE_ROWS;
-use crate::x86_64::avx512::mem::load_u16;
+use crate::tile::{MAX_GROUPS, RowLanes, TILE_ROWS};
+use crate::x86_64::avx512::blocks::Blocks;
+use crate::x86_64::avx512::mem::{load_u16, store_f32};
 
-/// Blocks of a panel.
-pub(super) const N_BLOCKS: usize = 8;
+/// Small blocks of a panel.
+const N_BLOCKS: usize = 8;
 
-/// One f16 of each block, one lane per row.
-///
-/// They are moved one by one, by the part of the CPU that has nothing else to do here.
-#[repr(C, align(64))]
-pub(super) struct Halves([[u16; TILE_ROWS]; N_BLOCKS]);
-
-impl Halves {
-    /// Takes the f16 at `AT` of each block of `BYTES`.
-    #[inline]
-    pub(super) fn collect<const BYTES: usize, const AT: usize, const PANEL_BYTES: usize>(
-        blocks: &Blocks<'_, PANEL_BYTES>,
-    ) -> Self {
-        let mut all = [[0; TILE_ROWS]; N_BLOCKS];
-        for (block_idx, halves) in all.iter_mut().enumerate() {
-            for (half, row) in halves.iter_mut().zip(blocks) {
-                *half = u16::from_le_bytes(*part(*row, block_idx * BYTES + AT));
-            }
-        }
-        Self(all)
+/// Widens the f16 at an offset of each row's panel, one lane per row.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+#[inline]
+pub(super) fn widen<const PANEL_BYTES: usize>(
+    blocks: &Blocks<'_, PANEL_BYTES>,
+    offset: usize,
+) -> __m512 {
+    let mut halves = [0; TILE_ROWS];
+    for (row_idx, half) in halves.iter_mut().enumerate() {
+        *half = u16::from_le_bytes(*blocks.part(row_idx, offset));
     }
+    _mm512_cvtph_ps(load_u16(&halves))
+}
 
-    /// Widened, of one block.
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-    #[inline]
-    pub(super) fn widen(&self, block_idx: usize) -> __m512 {
-        _mm512_cvtph_ps(load_u16(&self.0[block_idx]))
+/// Widens the f16 in the lower half of each word.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+#[inline]
+pub(super) fn low_halves(words: __m512i) -> __m512 {
+    _mm512_cvtph_ps(_mm512_cvtepi32_epi16(words))
+}
+
+/// Widens the f16 at an offset of each of a panel's small blocks.
+///
+/// All are moved before the first is widened: one by one, by a part of the CPU that has little else
+/// to do.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+#[inline]
+pub(super) fn widen_all<const PANEL_BYTES: usize>(
+    blocks: &Blocks<'_, PANEL_BYTES>,
+    offset: usize,
+    out: &mut [RowLanes; MAX_GROUPS],
+) {
+    let mut all = [[0; TILE_ROWS]; N_BLOCKS];
+    for (block_idx, halves) in all.iter_mut().enumerate() {
+        for (row_idx, half) in halves.iter_mut().enumerate() {
+            let at = PANEL_BYTES / N_BLOCKS * block_idx + offset;
+            *half = u16::from_le_bytes(*blocks.part(row_idx, at));
+        }
+    }
+    for (out, halves) in out.iter_mut().zip(&all) {
+        store_f32(&mut out.0, _mm512_cvtph_ps(load_u16(halves)));
     }
 }

@@ -3,21 +3,24 @@
 
 use std::arch::x86_64::*;
 
-use super::{Blocks, Job, or_masked, part, split, words, words_32};
-use crate::tile::{RowLanes, TILE_ROWS, Tile};
-use crate::x86_64::avx512::mem::{load_u16, store_f32};
+use super::halves::{low_halves, widen};
+use super::{Codes, Job, half, is_few, or_masked, split, words, words_32};
+use crate::tile::{RowLanes, Tile};
+use crate::x86_64::avx512::blocks::Blocks;
+use crate::x86_64::avx512::mem::store_f32;
 
 /// Q4_K: a unit is a quarter, low halves and high halves of its bytes.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 pub(super) fn mul_q4_k<const N: usize>(job: Job<'_, N>) {
     job.run::<144, 2, 8, true, true, _, _>(
         |blocks, tile| scales_q4_k(blocks, tile),
-        |blocks, (), quarter| words_32(blocks, 16 + 32 * quarter),
-        |columns, half, quad| split(columns[quad])[half],
+        |blocks, (), _, quarter| words_32(blocks, 16 + 32 * quarter),
+        |columns, group, quad| half::<N>(columns[quad], group),
     );
 }
 
-/// Q5_K: as Q4_K, with bits `2 k` and `2 k + 1` of the high bits for quarter `k`.
+/// Q5_K: as Q4_K, with bits `2 k` and `2 k + 1` of the high bits for quarter `k`, which are brought
+/// to bits 4 and 5.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
 pub(super) fn mul_q5_k<const N: usize>(job: Job<'_, N>) {
     job.run::<176, 2, 8, true, true, _, _>(
@@ -25,14 +28,33 @@ pub(super) fn mul_q5_k<const N: usize>(job: Job<'_, N>) {
             scales_q4_k(blocks, tile);
             words_32(blocks, 16)
         },
-        |blocks, high_bits, quarter| {
-            // Bit 4 is where they go.
-            let rotate = |half: i32| _mm512_set1_epi32(4 - half - 2 * quarter as i32);
-            (words_32(blocks, 48 + 32 * quarter), *high_bits, [rotate(0), rotate(1)])
+        |blocks, high_bits, _, quarter| {
+            let mut high = *high_bits;
+            for high in &mut high {
+                *high = match quarter {
+                    0 => _mm512_slli_epi16::<4>(*high),
+                    1 => _mm512_slli_epi16::<2>(*high),
+                    2 => *high,
+                    _ => _mm512_srli_epi16::<2>(*high),
+                };
+            }
+            (words_32(blocks, 48 + 32 * quarter), high)
         },
-        |(columns, high_bits, rotate), half, quad| {
-            let high_bit = _mm512_rolv_epi32(high_bits[quad], rotate[half]);
-            or_masked(split(columns[quad])[half], high_bit, 0x10)
+        |(columns, high), group, quad| match (group, is_few(N)) {
+            (0, _) => {
+                let low = _mm512_and_si512(columns[quad], _mm512_set1_epi8(0xf));
+                Codes::plain(or_masked(low, high[quad], 0x10))
+            }
+            // Doubled once: the high bit is where it goes then.
+            (_, true) => {
+                let low = _mm512_srli_epi16::<3>(columns[quad]);
+                let low = _mm512_and_si512(low, _mm512_set1_epi8(0x1e));
+                Codes { codes: or_masked(low, high[quad], 0x20), doublings: 1 }
+            }
+            _ => {
+                let [_, low] = split(columns[quad]);
+                Codes::plain(or_masked(low, _mm512_srli_epi16::<1>(high[quad]), 0x10))
+            }
         },
     );
 }
@@ -44,7 +66,7 @@ pub(super) fn mul_q5_k<const N: usize>(job: Job<'_, N>) {
 pub(super) fn mul_q6_k<const N: usize>(job: Job<'_, N>) {
     job.run::<210, 8, 4, false, true, _, _>(
         |blocks, tile| scales_q6_k(blocks, tile),
-        |blocks, (), half| {
+        |blocks, (), _, half| {
             let low = [words_32(blocks, 64 * half), words_32(blocks, 64 * half + 32)];
             (low, words_32(blocks, 128 + 32 * half))
         },
@@ -57,7 +79,7 @@ pub(super) fn mul_q6_k<const N: usize>(job: Job<'_, N>) {
                 2 => high[word],
                 _ => _mm512_srli_epi16::<2>(high[word]),
             };
-            or_masked(low, high, 0x30)
+            Codes::plain(or_masked(low, high, 0x30))
         },
     );
 }
@@ -67,8 +89,8 @@ pub(super) fn mul_q6_k<const N: usize>(job: Job<'_, N>) {
 pub(super) fn mul_q2_k<const N: usize>(job: Job<'_, N>) {
     job.run::<84, 8, 4, true, true, _, _>(
         |blocks, tile| scales_q2_k(blocks, tile),
-        |blocks, (), half| words_32(blocks, 16 + 32 * half),
-        |columns, group, quad| crumbs(columns, group, quad),
+        |blocks, (), _, half| words_32(blocks, 16 + 32 * half),
+        |columns, group, quad| Codes::plain(crumbs(columns, group, quad)),
     );
 }
 
@@ -81,7 +103,7 @@ pub(super) fn mul_q3_k<const N: usize>(job: Job<'_, N>) {
             scales_q3_k(blocks, tile);
             words_32(blocks, 0)
         },
-        |blocks, high_bits, half| {
+        |blocks, high_bits, _, half| {
             // Bit 2 is where they go.
             let rotate = |k: i32| _mm512_set1_epi32(2 - k - 4 * half as i32);
             let rotate = [rotate(0), rotate(1), rotate(2), rotate(3)];
@@ -90,7 +112,7 @@ pub(super) fn mul_q3_k<const N: usize>(job: Job<'_, N>) {
         |(columns, high_bits, rotate), group, quad| {
             let word = group % 2 * 4 + quad;
             let high_bit = _mm512_rolv_epi32(high_bits[word], rotate[group / 2]);
-            or_masked(crumbs(columns, group, quad), high_bit, 4)
+            Codes::plain(or_masked(crumbs(columns, group, quad), high_bit, 4))
         },
     );
 }
@@ -102,17 +124,6 @@ fn crumbs(columns: &[__m512i; 8], group: usize, quad: usize) -> __m512i {
     let shift = _mm512_set1_epi32(2 * (group / 2) as i32);
     let bits = _mm512_srlv_epi32(columns[group % 2 * 4 + quad], shift);
     _mm512_and_si512(bits, _mm512_set1_epi8(3))
-}
-
-/// Widens the f16 at `offset` of each block.
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-#[inline]
-fn widen<const BLOCK: usize>(blocks: &Blocks<'_, BLOCK>, offset: usize) -> __m512 {
-    let mut halves = [0; TILE_ROWS];
-    for (half, block) in halves.iter_mut().zip(blocks) {
-        *half = u16::from_le_bytes(*part(*block, offset));
-    }
-    _mm512_cvtph_ps(load_u16(&halves))
 }
 
 /// Sixteen bytes per row, a scale and a minimum in the halves of each.
@@ -137,7 +148,7 @@ fn scales_q3_k(blocks: &Blocks<'_, 110>, tile: &mut Tile) {
     let join =
         |low, high| _mm512_or_si512(_mm512_srli_epi32::<16>(low), _mm512_slli_epi32::<16>(high));
     let (a, b, top) = (join(w0, w1), join(w1, w2), join(w2, w3));
-    let d = _mm512_cvtph_ps(_mm512_cvtepi32_epi16(_mm512_srli_epi32::<16>(w3)));
+    let d = low_halves(_mm512_srli_epi32::<16>(w3));
     let ([a_low, a_high], [b_low, b_high]) = (split(a), split(b));
     let scales = [
         or_masked(a_low, _mm512_slli_epi32::<4>(top), 0x30),
@@ -173,8 +184,8 @@ fn scales_q6_k(blocks: &Blocks<'_, 210>, tile: &mut Tile) {
 #[inline]
 fn scales_q4_k<const BLOCK: usize>(blocks: &Blocks<'_, BLOCK>, tile: &mut Tile) {
     let [d, a, b, c] = words(blocks, 0);
-    let dmin = _mm512_cvtph_ps(_mm512_cvtepi32_epi16(_mm512_srli_epi32::<16>(d)));
-    let d = _mm512_cvtph_ps(_mm512_cvtepi32_epi16(d));
+    let dmin = low_halves(_mm512_srli_epi32::<16>(d));
+    let d = low_halves(d);
     let six_bits = _mm512_set1_epi32(0x3f3f_3f3f);
     let low_halves = _mm512_set1_epi32(0x0f0f_0f0f);
     let top = |word| or_masked(_mm512_setzero_si512(), _mm512_srli_epi32::<2>(word), 0x30);
