@@ -5,7 +5,7 @@
 
 use std::arch::x86_64::*;
 
-use super::halves::{low_halves, widen, widen_all};
+use super::halves::{N_BLOCKS, low_halves, widen, widen_all};
 use super::{Codes, Job, half, is_few, split, words, words_32};
 use crate::tile::{TILE_ROWS, Tile};
 use crate::x86_64::avx512::blocks::Blocks;
@@ -145,7 +145,7 @@ fn scales_of_block<const N: usize, const PANEL_BYTES: usize>(
     idx: usize,
 ) {
     if is_few(N) {
-        store_f32(&mut tile.scales[idx].0, widen(blocks, PANEL_BYTES / 8 * idx));
+        store_f32(&mut tile.scales[idx].0, widen(blocks, PANEL_BYTES / N_BLOCKS * idx));
     }
 }
 
@@ -158,7 +158,7 @@ fn mins_of_panel<const N: usize, const PANEL_BYTES: usize>(
 ) {
     if !is_few(N) {
         widen_all(blocks, 2, &mut tile.mins);
-        for mins in tile.mins.iter_mut().take(8) {
+        for mins in tile.mins.iter_mut().take(N_BLOCKS) {
             let negative = negate(load_f32(&mins.0));
             store_f32(&mut mins.0, negative);
         }
@@ -189,7 +189,7 @@ fn scales_iq4_xs(blocks: &Blocks<'_, 136>, tile: &mut Tile) {
     let [halves, low, ..] = words(blocks, 0);
     let d = low_halves(halves);
     let high = _mm512_srli_epi32::<16>(halves);
-    for (i, out) in tile.scales.iter_mut().enumerate().take(8) {
+    for (i, out) in tile.scales.iter_mut().enumerate().take(N_BLOCKS) {
         let shift = |x, n: usize| _mm512_srlv_epi32(x, _mm512_set1_epi32(n as i32));
         let low = _mm512_and_si512(shift(low, 4 * i), _mm512_set1_epi32(15));
         let high = _mm512_and_si512(shift(high, 2 * i), _mm512_set1_epi32(3));

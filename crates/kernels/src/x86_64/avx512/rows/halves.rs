@@ -7,7 +7,7 @@ use crate::x86_64::avx512::blocks::Blocks;
 use crate::x86_64::avx512::mem::{load_u16, store_f32};
 
 /// Small blocks of a panel.
-const N_BLOCKS: usize = 8;
+pub(super) const N_BLOCKS: usize = 8;
 
 /// Widens the f16 at an offset of each row's panel, one lane per row.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
